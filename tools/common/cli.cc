@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/common/cli.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
+#include <iostream>
+#include <sstream>
+#include <unistd.h>
+
+namespace xlp::cli {
+
+const char* version() { return XLP_VERSION; }
+
+namespace {
+
+const char* severity_name(Severity s) {
+    switch (s) {
+    case Severity::note:
+        return "note";
+    case Severity::warning:
+        return "warning";
+    case Severity::error:
+        return "error";
+    }
+    return "error";
+}
+
+const char* severity_color(Severity s) {
+    switch (s) {
+    case Severity::note:
+        return "\x1b[36m";
+    case Severity::warning:
+        return "\x1b[33m";
+    case Severity::error:
+        return "\x1b[31m";
+    }
+    return "";
+}
+
+std::string place(const Where& w) {
+    std::string s = w.source.empty() ? w.file : w.source;
+    if (w.line)
+        s += fmt::format(":{}", w.line);
+    if (!w.function.empty())
+        s += s.empty() ? w.function : ": " + w.function;
+    return s;
+}
+
+po::options_description common_options() {
+    po::options_description d("Common options");
+    d.add_options()("help,h", "show this help and exit")("version", "show the version and exit")(
+        "json", "print one JSON document on stdout and nothing else there")(
+        "quiet,q", "print errors and warnings only")(
+        "verbose,v", po::value<std::vector<bool>>()->zero_tokens(), "more detail (repeatable)")(
+        "color", po::value<std::string>()->default_value("auto")->value_name("WHEN"),
+        "auto, always or never");
+    return d;
+}
+
+Result<Common> read_common(const po::variables_map& vm) {
+    Common c;
+    c.json = vm.count("json");
+    c.quiet = vm.count("quiet");
+    if (vm.count("verbose"))
+        c.verbose = static_cast<int>(vm["verbose"].as<std::vector<bool>>().size());
+    const std::string when = vm["color"].as<std::string>();
+    if (when == "always")
+        c.color = Color::always;
+    else if (when == "never")
+        c.color = Color::never;
+    else if (when != "auto")
+        return fail(Finding{"usage", Severity::error, Failure::usage, {},
+                            fmt::format("--color takes auto, always or never, not `{}'.", when),
+                            {}});
+    return c;
+}
+
+// -vv is two -v for boost only when each takes a token of its own.
+std::vector<std::string> split_short_verbose(int argc, char** argv) {
+    std::vector<std::string> args;
+    bool options = true;
+    for (int i = 0; i < argc; ++i) {
+        std::string a = argv[i];
+        options = options && a != "--";
+        if (options && a.size() > 2 && a[0] == '-' && a.find_first_not_of('v', 1) == a.npos)
+            args.insert(args.end(), a.size() - 1, "-v");
+        else
+            args.push_back(std::move(a));
+    }
+    return args;
+}
+
+std::string tool_help(const Tool& tool) {
+    std::string s = fmt::format("{0} - {1}\n\nUsage: {0} VERB [OPTIONS] ARGUMENTS\n\nVerbs:\n",
+                                tool.name, tool.summary);
+    for (const Verb& v : tool.verbs)
+        s += fmt::format("  {:<12} {}\n", v.name, v.summary);
+    s += fmt::format("\n`{0} VERB --help' tells more. `{0} --version' prints the version.\n"
+                     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 bad input, "
+                     "4 environment, 5 internal fault.\n",
+                     tool.name);
+    return s;
+}
+
+std::string verb_help(const Tool& tool, const Verb& verb) {
+    std::ostringstream s;
+    s << fmt::format("Usage: {} {} {}\n\n{}\n\n", tool.name, verb.name, verb.arguments,
+                     verb.summary);
+    po::options_description own("Options");
+    for (const auto& o : verb.options.options()) {
+        const std::string& name = o->long_name();
+        bool positional = std::any_of(verb.positional.begin(), verb.positional.end(),
+                                      [&](const std::string& p) {
+                                          return p == name || p == name + "...";
+                                      });
+        if (!positional)
+            own.add(o);
+    }
+    if (!own.options().empty())
+        s << own << '\n';
+    s << common_options();
+    if (!verb.examples.empty())
+        s << "\nExamples:\n" << verb.examples;
+    return s.str();
+}
+
+int usage_error(const Tool& tool, const Verb* verb, const Output& out, const std::string& why) {
+    Findings f{{"usage", Severity::error, Failure::usage, {}, why,
+                fmt::format("See `{}{}{} --help'.", tool.name, verb ? " " : "",
+                            verb ? verb->name : "")}};
+    out.findings(f);
+    out.document(Json::object(), f, Failure::usage);
+    return static_cast<int>(Failure::usage);
+}
+
+po::variables_map parse(const Verb& verb, const std::vector<std::string>& args) {
+    po::options_description all;
+    all.add(verb.options).add(common_options());
+    po::positional_options_description positional;
+    for (std::string name : verb.positional) {
+        bool rest = name.size() > 3 && name.ends_with("...");
+        positional.add(rest ? name.substr(0, name.size() - 3).c_str() : name.c_str(),
+                       rest ? -1 : 1);
+    }
+    po::variables_map vm;
+    // abbreviated options would change meaning when an option is added
+    namespace style = po::command_line_style;
+    po::store(po::command_line_parser(args)
+                  .options(all)
+                  .positional(positional)
+                  .style(style::unix_style & ~style::allow_guessing)
+                  .run(),
+              vm);
+    if (!vm.count("help"))
+        po::notify(vm);
+    return vm;
+}
+
+int run_verb(const Tool& tool, const Verb& verb, const std::vector<std::string>& args) {
+    Common fallback;
+    fallback.json = std::find(args.begin(), args.end(), "--json") != args.end();
+    po::variables_map vm;
+    try {
+        vm = parse(verb, args);
+    } catch (const po::error& e) {
+        return usage_error(tool, &verb, Output(fallback), fmt::format("{}.", e.what()));
+    }
+    if (vm.count("help")) {
+        std::cout << verb_help(tool, verb);
+        return 0;
+    }
+    auto common = read_common(vm);
+    if (!common)
+        return usage_error(tool, &verb, Output(fallback), common.error().front().why);
+    Output out(*common);
+    Json doc = Json::object();
+    Findings findings;
+    Result<void> result;
+    try {
+        result = verb.run(vm, out, doc, findings);
+    } catch (const std::bad_alloc&) {
+        result = fail(environment("memory", "There is not enough memory."));
+    } catch (const std::exception& e) {
+        result = fail(internal_fault("internal", fmt::format("Unexpected: {}.", e.what())));
+    }
+    out.progress_end();
+    if (!result)
+        append(findings, result.error());
+    Failure failure = failure_of(findings);
+    out.findings(findings);
+    out.document(std::move(doc), findings, failure);
+    std::cout.flush();
+    return static_cast<int>(failure);
+}
+
+} // namespace
+
+bool Output::stderr_color() const {
+    if (common_.color == Color::automatic)
+        return isatty(STDERR_FILENO) && !getenv("NO_COLOR");
+    return common_.color == Color::always;
+}
+
+void Output::text(const std::string& line) const {
+    if (!common_.json && !common_.quiet)
+        std::cout << line << '\n';
+}
+
+void Output::detail(const std::string& line) const {
+    if (!verbose() || common_.quiet)
+        return;
+    progress_end();
+    std::cerr << line << '\n';
+}
+
+void Output::progress(const std::string& line) const {
+    if (common_.quiet || common_.json || !isatty(STDERR_FILENO))
+        return;
+    std::cerr << "\r\x1b[K" << line << std::flush;
+}
+
+void Output::progress_end() const { progress(""); }
+
+void Output::findings(const Findings& list) const {
+    if (common_.json)
+        return;
+    const bool color = stderr_color();
+    for (const Finding& f : list) {
+        if (f.severity == Severity::note && (!verbose() || common_.quiet))
+            continue;
+        std::string at = place(f.where);
+        std::cerr << fmt::format("{}{}{}: {}{}{} [{}]\n", color ? severity_color(f.severity) : "",
+                                 severity_name(f.severity), color ? "\x1b[0m" : "", at,
+                                 at.empty() ? "" : ": ", f.why, f.code);
+        if (!f.remedy.empty())
+            std::cerr << "  -> " << f.remedy << '\n';
+    }
+}
+
+void Output::document(Json doc, const Findings& list, Failure failure) const {
+    if (!common_.json)
+        return;
+    Json whole = {{"tool", "xlp"}, {"version", version()}, {"exit_code", static_cast<int>(failure)}};
+    whole.update(doc);
+    whole["findings"] = to_json(list);
+    std::cout << whole.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+Json to_json(const Finding& f) {
+    Json j = {{"code", f.code}, {"severity", severity_name(f.severity)}, {"why", f.why}};
+    if (!f.remedy.empty())
+        j["remedy"] = f.remedy;
+    if (!f.where.file.empty())
+        j["file"] = f.where.file;
+    if (!f.where.function.empty())
+        j["function"] = f.where.function;
+    if (!f.where.source.empty())
+        j["source"] = f.where.source;
+    if (f.where.line)
+        j["line"] = f.where.line;
+    return j;
+}
+
+Json to_json(const Findings& list) {
+    Json a = Json::array();
+    for (const Finding& f : list)
+        a.push_back(to_json(f));
+    return a;
+}
+
+int run(const Tool& tool, int argc, char** argv) {
+    std::vector<std::string> args = split_short_verbose(argc, argv);
+    if (args.size() < 2)
+        return usage_error(tool, nullptr, Output({}), "No verb was given.");
+    const std::string verb = args[1];
+    if (verb == "--help" || verb == "-h" || verb == "help") {
+        std::cout << tool_help(tool);
+        return 0;
+    }
+    if (verb == "--version") {
+        std::cout << tool.name << ' ' << version() << '\n';
+        return 0;
+    }
+    auto it = std::find_if(tool.verbs.begin(), tool.verbs.end(),
+                           [&](const Verb& v) { return v.name == verb; });
+    if (it == tool.verbs.end()) {
+        Common c;
+        c.json = std::find(args.begin(), args.end(), "--json") != args.end();
+        return usage_error(tool, nullptr, Output(c), fmt::format("There is no verb `{}'.", verb));
+    }
+    return run_verb(tool, *it, {args.begin() + 2, args.end()});
+}
+
+} // namespace xlp::cli
