@@ -9,8 +9,8 @@ namespace xlp {
 namespace {
 Finding make(Severity severity, Failure failure, std::string code, std::string why,
              std::string remedy, Where where) {
-    return {std::move(code), severity,      failure, std::move(where),
-            std::move(why),  std::move(remedy)};
+    return {std::move(code),  severity,       failure,
+            std::move(where), std::move(why), std::move(remedy)};
 }
 } // namespace
 
@@ -20,8 +20,8 @@ Finding refusal(std::string code, std::string why, std::string remedy, Where whe
 }
 
 Finding bad_input(std::string code, std::string why, std::string remedy, Where where) {
-    return make(Severity::error, Failure::input, std::move(code), std::move(why),
-                std::move(remedy), std::move(where));
+    return make(Severity::error, Failure::input, std::move(code), std::move(why), std::move(remedy),
+                std::move(where));
 }
 
 Finding environment(std::string code, std::string why, std::string remedy, Where where) {
@@ -49,7 +49,9 @@ tl::unexpected<Findings> fail(Finding f) {
     return tl::unexpected<Findings>(Findings{std::move(f)});
 }
 
-tl::unexpected<Findings> fail(Findings f) { return tl::unexpected<Findings>(std::move(f)); }
+tl::unexpected<Findings> fail(Findings f) {
+    return tl::unexpected<Findings>(std::move(f));
+}
 
 bool has_errors(const Findings& findings) {
     return std::any_of(findings.begin(), findings.end(),

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/xen/image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace xlp::xen {
+
+namespace {
+
+Finding bad(const elf::Object& o, const char* code, std::string why, std::string remedy = {}) {
+    return bad_input(code, std::move(why), std::move(remedy), {o.name(), {}, {}, 0});
+}
+
+// xen/tools/symbols.c: symbols that nm shows in lower case (local ones) get their file's name in
+// front; file, section, absolute and undefined ones are left out, and the tables' own names.
+std::optional<ImageSymbol> table_entry(const elf::Symbol& s) {
+    if (!s.defined() || s.type == STT_FILE || s.type == STT_SECTION || s.name.empty()
+        || s.name[0] == '$' || s.name.find("_compiled.") != s.name.npos)
+        return std::nullopt;
+    std::string name(s.name);
+    if (s.local() && !s.file.empty())
+        name = fmt::format("{}#{}", s.file, s.name);
+    return ImageSymbol{std::move(name), s.value, s.size, s.type, s.local()};
+}
+
+// The number that a function `return NUMBER;` returns: mov $imm32,%eax at its start, perhaps behind
+// ENDBR64. xen_major_version() and xen_minor_version() of xen/common/version.c are such.
+std::optional<unsigned> returned_number(const Image& image, std::string_view function) {
+    auto at = image.resolve(function);
+    if (!at)
+        return std::nullopt;
+    elf::View code = image.bytes(*at, 9);
+    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    if (code.size() == 9 && std::memcmp(code.data(), endbr, sizeof endbr) == 0)
+        code = code.subspan(4);
+    if (code.size() < 5 || code[0] != 0xb8)
+        return std::nullopt;
+    std::uint32_t number;
+    std::memcpy(&number, code.data() + 1, sizeof number);
+    return number;
+}
+
+// The string that xen_extra_version() returns: lea disp32(%rip),%rax.
+std::string extra_version(const Image& image) {
+    auto at = image.resolve("xen_extra_version");
+    if (!at)
+        return {};
+    for (Address start : {*at, *at + 4}) {
+        elf::View code = image.bytes(start, 7);
+        if (code.size() != 7 || code[0] != 0x48 || code[1] != 0x8d || code[2] != 0x05)
+            continue;
+        std::int32_t displacement;
+        std::memcpy(&displacement, code.data() + 3, sizeof displacement);
+        std::string s;
+        for (Address a = start + 7 + displacement; s.size() < 64; ++a) {
+            elf::View c = image.bytes(a, 1);
+            if (c.empty() || c[0] == 0)
+                break;
+            s += static_cast<char>(c[0]);
+        }
+        return s;
+    }
+    return {};
+}
+
+std::optional<Version> version_of(const Image& image) {
+    auto major = returned_number(image, "xen_major_version");
+    auto minor = returned_number(image, "xen_minor_version");
+    if (!major || !minor)
+        return std::nullopt;
+    const std::string text = fmt::format("{}.{}{}", *major, *minor, extra_version(image));
+    if (auto v = parse_version(text))
+        return v;
+    return Version{*major, *minor, 0};
+}
+
+} // namespace
+
+Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
+    Findings why;
+    if (object.type() != ET_EXEC)
+        return fail(bad(object, "image.not-linked",
+                        "This is not a linked hypervisor (xen-syms is an ELF executable).",
+                        "Give the xen-syms of the hypervisor that runs on the host; a "
+                        "distribution's debug package has it."));
+    Image image;
+    image.object_ = std::move(object);
+    const elf::Object& o = image.object_;
+    if (auto id = elf::build_id(o))
+        image.build_id_ = std::move(*id);
+    else
+        why.push_back(bad(o, "image.no-build-id",
+                          "The hypervisor has no build-id, so no payload can be tied to it.",
+                          "Xen must be linked with --build-id (CONFIG_LIVEPATCH demands it)."));
+    for (const elf::Symbol& s : o.symbols())
+        if (auto entry = table_entry(s))
+            image.symbols_.push_back(std::move(*entry));
+    if (image.symbols_.empty())
+        why.push_back(bad(o, "image.no-symbols", "The file has no symbol table.",
+                          "Give the unstripped xen-syms, not xen or xen.gz."));
+    if (!why.empty())
+        return fail(std::move(why));
+    std::stable_sort(
+        image.symbols_.begin(), image.symbols_.end(),
+        [](const ImageSymbol& a, const ImageSymbol& b) { return a.address < b.address; });
+    image.by_name_.reserve(image.symbols_.size());
+    for (std::size_t i = 0; i < image.symbols_.size(); ++i) {
+        image.by_name_.emplace(image.symbols_[i].name, i);
+        if (image.symbols_[i].size)
+            image.sized_.push_back(i);
+    }
+    auto range = [&](const char* begin, const char* end) {
+        auto b = image.resolve(begin), e = image.resolve(end);
+        return b && e ? Range{*b, *e} : Range{};
+    };
+    image.text_ = range("_stext", "_etext");
+    image.init_ = range("__init_begin", "__init_end");
+    if (!image.text_.end)
+        return fail(bad(o, "image.not-xen",
+                        "The file has no _stext and _etext: it is not a Xen hypervisor.",
+                        "Give the xen-syms of the hypervisor that runs on the host."));
+    if (!version)
+        version = version_of(image);
+    if (!version)
+        return fail(bad(o, "image.no-version", "The hypervisor's version cannot be told.",
+                        "Name it with --xen-version."));
+    image.version_ = *version;
+    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    if (auto at = image.resolve("do_xen_version")) {
+        elf::View code = image.bytes(*at, 4);
+        image.ibt_ = code.size() == 4 && std::memcmp(code.data(), endbr, 4) == 0;
+    }
+    return image;
+}
+
+Result<Image> Image::read(const std::filesystem::path& path, std::optional<Version> version) {
+    auto object = elf::Object::read(path);
+    if (!object)
+        return tl::unexpected(std::move(object.error()));
+    return from(std::move(*object), version);
+}
+
+std::vector<const ImageSymbol*> Image::find(std::string_view name) const {
+    std::vector<const ImageSymbol*> found;
+    auto [first, last] = by_name_.equal_range(name);
+    for (auto it = first; it != last; ++it)
+        found.push_back(&symbols_[it->second]);
+    std::sort(found.begin(), found.end()); // by address, as symbols_ is
+    return found;
+}
+
+std::optional<Address> Image::resolve(std::string_view name) const {
+    auto found = find(name);
+    if (found.empty() || found.front()->address != found.back()->address)
+        return std::nullopt;
+    return found.front()->address;
+}
+
+const ImageSymbol* Image::covering(Address a) const {
+    auto after = std::upper_bound(sized_.begin(), sized_.end(), a, [&](Address x, std::size_t i) {
+        return x < symbols_[i].address;
+    });
+    // nested symbols are rare: a short way back suffices
+    const ImageSymbol* best = nullptr;
+    for (int steps = 0; after != sized_.begin() && steps < 16; ++steps) {
+        const ImageSymbol& s = symbols_[*--after];
+        if (a - s.address >= s.size)
+            continue;
+        if (!best || (best->type == STT_NOTYPE && s.type != STT_NOTYPE))
+            best = &s;
+    }
+    return best;
+}
+
+const elf::Section* Image::section_at(Address a) const {
+    for (const elf::Section& s : object_.sections())
+        if (s.alloc() && a >= s.address && a - s.address < s.size)
+            return &s;
+    return nullptr;
+}
+
+elf::View Image::bytes(Address a, std::uint64_t size) const {
+    const elf::Section* s = section_at(a);
+    if (!s)
+        return {};
+    const std::uint64_t offset = a - s->address;
+    if (offset > s->bytes.size() || size > s->bytes.size() - offset)
+        return {};
+    return s->bytes.subspan(offset, size);
+}
+
+} // namespace xlp::xen

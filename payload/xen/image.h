@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The running hypervisor as its symbol file (xen-syms) tells: build-id, symbols under the names
+// that Xen's own table gives them, bytes, layout. It is the truth that payloads are built against.
+#pragma once
+
+#include "payload/elf/note.h"
+#include "payload/elf/object.h"
+#include "payload/xen/version.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace xlp::xen {
+
+using Address = std::uint64_t;
+
+// Longest name that Xen's symbol buffers hold (KSYM_NAME_LEN, xen/include/xen/symbols.h).
+inline constexpr std::size_t max_symbol_name = 126;
+
+struct ImageSymbol {
+    std::string name; // as Xen looks it up: "foo", or "dir/file.c#foo" for a static
+    Address address = 0;
+    std::uint64_t size = 0; // 0 for labels of assembly
+    std::uint8_t type = STT_NOTYPE;
+    bool local = false;
+};
+
+// [begin, end)
+struct Range {
+    Address begin = 0, end = 0;
+    bool contains(Address a) const { return a >= begin && a < end; }
+};
+
+class Image {
+public:
+    Image() = default;
+    Image(Image&&) = default;
+    Image& operator=(Image&&) = default;
+    Image(const Image&) = delete; // by_name_ points into symbols_
+    Image& operator=(const Image&) = delete;
+
+    // From a parsed xen-syms. Refuses (image.*, kind `input`) a file that is not a linked
+    // hypervisor, has no build-id or no symbols, or whose version cannot be told and is not given.
+    static Result<Image> from(elf::Object, std::optional<Version> version = {});
+    static Result<Image> read(const std::filesystem::path&, std::optional<Version> version = {});
+
+    const elf::Object& object() const { return object_; }
+    const elf::BuildId& build_id() const { return build_id_; }
+    Version version() const { return version_; }
+
+    // All symbols in Xen's table, by ascending address.
+    const std::vector<ImageSymbol>& symbols() const { return symbols_; }
+    // Symbols of exactly that name; more than one only where the hypervisor was linked without
+    // unique names.
+    std::vector<const ImageSymbol*> find(std::string_view name) const;
+    // The only address that the name stands for; nothing if there is none or there are several.
+    std::optional<Address> resolve(std::string_view name) const;
+    // The sized symbol that covers the address, functions and objects before labels; null if none.
+    const ImageSymbol* covering(Address) const;
+
+    // `size` bytes of the linked image at an address; empty if not wholly inside one section's
+    // contents (.bss has none).
+    elf::View bytes(Address, std::uint64_t size) const;
+    const elf::Section* section_at(Address) const;
+
+    Range text() const { return text_; } // _stext .. _etext
+    Range init() const { return init_; } // __init_begin .. __init_end
+    bool in_init(Address a) const { return init_.contains(a); }
+    bool has_ibt() const { return ibt_; } // functions start with ENDBR64
+
+private:
+    elf::Object object_;
+    elf::BuildId build_id_;
+    Version version_;
+    std::vector<ImageSymbol> symbols_;
+    std::unordered_multimap<std::string_view, std::size_t> by_name_; // views into symbols_
+    std::vector<std::size_t> sized_; // indices of sized symbols by address, for covering()
+    Range text_, init_;
+    bool ibt_ = false;
+};
+
+} // namespace xlp::xen
