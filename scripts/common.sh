@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What the scripts share. Source it; it changes nothing but the names below.
+
+# Exit codes as the tools use them (docs/exit-codes.md).
+export XLP_USAGE=2 XLP_BAD_INPUT=3 XLP_ENVIRONMENT=4
+
+say() { printf '%s\n' "$*"; }
+note() { printf '%s\n' "$*" >&2; }
+
+# die CODE MESSAGE...: what failed and what to do about it, one line each, on stderr
+die() {
+    local code=$1 line
+    shift
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+    shift
+    for line in "$@"; do printf '  %s\n' "$line" >&2; done
+    exit "$code"
+}
+
+# usage FILE: the comment at the head of a script is its help
+usage() { sed -n '3,/^[^#]/{/^#/{s/^# \{0,1\}//;p}}' "$1"; }
+
+# step TITLE COMMAND...: runs quietly, says how long it took; shows the output when it fails
+step() {
+    local title=$1 log began=$SECONDS code=0
+    shift
+    log=$(mktemp)
+    printf '%-52s' "$title" >&2
+    "$@" >"$log" 2>&1 || code=$?
+    if [ "$code" -eq 0 ]; then
+        printf ' %4d s\n' $((SECONDS - began)) >&2
+    else
+        printf ' FAILED (%s)\n' "$code" >&2
+        tail -n 60 "$log" >&2
+    fi
+    rm -f "$log"
+    return "$code"
+}
