@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/compat.h"
+#include "tools/xlp/verbs.h"
+
+#include <filesystem>
+
+int main(int argc, char** argv) {
+    using namespace xlp;
+    host::SystemClock clock;
+    const host::Machine machine{host::connect, clock};
+    if (argc > 0 && std::filesystem::path(argv[0]).filename() == "xen-livepatch")
+        return host::run_xen_livepatch(machine, argc, argv);
+    return cli::run(host::tool(machine), argc, argv);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/session.h"
+
+#include "tools/xlp/errors.h"
+
+#include <charconv>
+#include <fmt/format.h>
+
+namespace xlp::host {
+namespace {
+
+tl::unexpected<Findings> usage(std::string why) {
+    return fail(usage_error(std::move(why)));
+}
+
+} // namespace
+
+void add_connection_options(cli::po::options_description& o) {
+    o.add_options()("via", cli::po::value<std::string>()->default_value("auto")->value_name("WAY"),
+                    "auto, libxenctrl or privcmd: how the hypervisor is reached");
+}
+
+void add_action_options(cli::po::options_description& o) {
+    add_connection_options(o);
+    o.add_options()("timeout",
+                    cli::po::value<std::string>()->default_value("30ms")->value_name("TIME"),
+                    "for the processors to come together, first attempt (ns, us, ms, s)")(
+        "attempts", cli::po::value<unsigned>()->default_value(8)->value_name("N"),
+        "how often a busy or timed-out action is tried; the time doubles with each")(
+        "wait", cli::po::value<std::string>()->default_value("3s")->value_name("TIME"),
+        "how long beyond the timeout to wait for an end to be reported");
+}
+
+Result<Nanoseconds> parse_duration(const std::string& text) {
+    std::uint64_t n = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    const std::string unit(rest, text.data() + text.size());
+    std::uint64_t scale = 0;
+    if (unit.empty() || unit == "ms")
+        scale = 1'000'000;
+    else if (unit == "ns")
+        scale = 1;
+    else if (unit == "us")
+        scale = 1'000;
+    else if (unit == "s")
+        scale = 1'000'000'000;
+    if (error != std::errc() || !scale || n > 3'600'000'000'000 / scale)
+        return usage(fmt::format("`{}' is not a time: a number with ns, us, ms or s, "
+                                 "at most an hour.",
+                                 text));
+    return Nanoseconds(n * scale);
+}
+
+Result<Limits> read_limits(const cli::po::variables_map& vm) {
+    Limits limits;
+    auto timeout = parse_duration(vm["timeout"].as<std::string>());
+    auto wait = parse_duration(vm["wait"].as<std::string>());
+    limits.attempts = vm["attempts"].as<unsigned>();
+    if (!timeout)
+        return tl::unexpected(timeout.error());
+    if (!wait)
+        return tl::unexpected(wait.error());
+    if (timeout->count() == 0 || timeout->count() > UINT32_MAX)
+        return usage(
+            "--timeout takes more than 0 and at most 4294 ms: the hypervisor's own limit.");
+    if (limits.attempts == 0 || limits.attempts > 1000)
+        return usage("--attempts takes 1 to 1000.");
+    limits.timeout = *timeout;
+    limits.ceiling = std::max(limits.ceiling, *timeout);
+    limits.settle = *wait;
+    return limits;
+}
+
+Result<Session> open_session(const Machine& machine, const cli::po::variables_map& vm,
+                             const cli::Output& out) {
+    auto via = parse_via(vm["via"].as<std::string>());
+    if (!via)
+        return tl::unexpected(via.error());
+    Limits limits;
+    if (vm.count("timeout")) {
+        auto read = read_limits(vm);
+        if (!read)
+            return tl::unexpected(read.error());
+        limits = *read;
+    }
+    auto xen = machine.connect(*via);
+    if (!xen)
+        return tl::unexpected(xen.error());
+    auto identity = (*xen)->identity();
+    if (!identity)
+        return fail(explain_connect(identity.error()));
+    Session s{std::move(*xen), std::move(*identity), nullptr};
+    s.op = std::make_unique<Operator>(*s.xen, machine.clock, limits,
+                                      [&out](const std::string& line) { out.detail(line); });
+    out.detail(fmt::format("Xen {}, build-id {}, through {}", s.identity.version(),
+                           s.identity.build_id.empty() ? "unknown" : s.identity.build_id,
+                           s.xen->transport()));
+    return s;
+}
+
+cli::Json describe(const Session& s) {
+    return {{"version", s.identity.version()},
+            {"build_id", s.identity.build_id},
+            {"transport", s.xen->transport()}};
+}
+
+} // namespace xlp::host

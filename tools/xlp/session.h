@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What the verbs work with: the machine they run on, and the options that all of them share.
+#pragma once
+
+#include "payload/result.h"
+#include "tools/common/cli.h"
+#include "tools/xlp/clock.h"
+#include "tools/xlp/connect.h"
+#include "tools/xlp/hypervisor.h"
+#include "tools/xlp/operator.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+namespace xlp::host {
+
+// The machine. The tests put a scripted hypervisor and a folder of their own in its place.
+struct Machine {
+    std::function<Result<std::unique_ptr<Hypervisor>>(Via)> connect;
+    Clock& clock;
+    std::filesystem::path root = "/"; // what /run, /var/lib, /etc and /usr/lib are below of
+};
+
+// Options of verbs that talk to the hypervisor, and of those that change something there.
+void add_connection_options(cli::po::options_description&);
+void add_action_options(cli::po::options_description&);
+
+Result<Limits> read_limits(const cli::po::variables_map&);
+
+// "30ms", "500us", "30000000ns", "2s"; a bare number is milliseconds. Usage finding otherwise.
+Result<Nanoseconds> parse_duration(const std::string&);
+
+// A connection, who answered, and the operator over it.
+struct Session {
+    std::unique_ptr<Hypervisor> xen;
+    Identity identity;
+    std::unique_ptr<Operator> op;
+};
+
+// Connects as the options say. Retries are told through `out`.
+Result<Session> open_session(const Machine&, const cli::po::variables_map&, const cli::Output& out);
+
+// "xen": version, build-id, transport; for every document.
+cli::Json describe(const Session&);
+
+} // namespace xlp::host

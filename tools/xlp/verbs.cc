@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/verbs.h"
+
+#include "payload/elf/object.h"
+#include "tools/xlp/errors.h"
+#include "tools/xlp/names.h"
+
+#include <cerrno>
+#include <fmt/format.h>
+
+namespace xlp::host {
+namespace {
+
+namespace po = cli::po;
+using cli::Json;
+using cli::Output;
+
+std::string status_text(const Status& s) {
+    std::string t = to_string(s.state);
+    if (s.rc == -EAGAIN)
+        t += " (in progress)";
+    else if (s.rc)
+        t += fmt::format(" (last action: {})", errno_name(-s.rc));
+    return t;
+}
+
+const char* summary_of(Action a) {
+    switch (a) {
+    case Action::apply:
+        return "put a payload that is uploaded into effect";
+    case Action::revert:
+        return "take the payload on top of the stack out of effect";
+    case Action::unload:
+        return "remove a payload that is not in effect";
+    case Action::replace:
+        return "put a payload into effect in place of all others, in one step";
+    }
+    return "";
+}
+
+const char* done_text(Action a) {
+    switch (a) {
+    case Action::apply:
+        return "applied";
+    case Action::revert:
+        return "reverted";
+    case Action::unload:
+        return "unloaded";
+    case Action::replace:
+        return "applied in place of all others";
+    }
+    return "";
+}
+
+} // namespace
+
+std::string metadata_line(const std::string& metadata) {
+    std::string s = metadata.substr(0, metadata.find_last_not_of('\0') + 1);
+    for (char& c : s)
+        if (c == '\0')
+            c = ';';
+    return s;
+}
+
+Json to_json(const Payload& p) {
+    Json j = {
+        {"name", printable(p.name)}, {"state", to_string(p.status.state)}, {"rc", p.status.rc}};
+    if (p.status.rc)
+        j["error"] = errno_name(-p.status.rc);
+    if (!p.metadata.empty())
+        j["metadata"] = metadata_line(p.metadata);
+    return j;
+}
+
+cli::Verb list_verb(const Machine& machine) {
+    cli::Verb v{
+        "list", "", "show the payloads in the hypervisor", po::options_description("List"), {},
+        {},     {}};
+    add_connection_options(v.options);
+    v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
+                       Findings&) -> Result<void> {
+        auto s = open_session(machine, vm, out);
+        if (!s)
+            return tl::unexpected(s.error());
+        doc["schema"] = "xlp.list/1";
+        doc["xen"] = describe(*s);
+        auto payloads = s->xen->list();
+        if (!payloads)
+            return fail(explain_list(payloads.error()));
+        doc["payloads"] = Json::array();
+        if (payloads->empty())
+            out.text("No payload is loaded.");
+        else
+            out.text(fmt::format("{:<40} {:<10} {}", "NAME", "STATE", "METADATA"));
+        for (const Payload& p : *payloads) {
+            doc["payloads"].push_back(to_json(p));
+            std::string line = fmt::format("{:<40} {:<10} {}", printable(p.name),
+                                           status_text(p.status), metadata_line(p.metadata));
+            out.text(line.substr(0, line.find_last_not_of(' ') + 1));
+        }
+        return {};
+    };
+    return v;
+}
+
+cli::Verb upload_verb(const Machine& machine) {
+    cli::Verb v{"upload",
+                "NAME FILE",
+                "bring a payload into the hypervisor, without effect yet",
+                po::options_description("Upload"),
+                {"name", "file"},
+                {},
+                {}};
+    v.options.add_options()("name", po::value<std::string>()->required())(
+        "file", po::value<std::string>()->required());
+    add_action_options(v.options);
+    v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
+                       Findings&) -> Result<void> {
+        const std::string name = vm["name"].as<std::string>();
+        if (auto ok = check_new_name(name); !ok)
+            return ok;
+        auto bytes = elf::read_file(vm["file"].as<std::string>());
+        if (!bytes)
+            return tl::unexpected(bytes.error());
+        auto s = open_session(machine, vm, out);
+        if (!s)
+            return tl::unexpected(s.error());
+        doc["xen"] = describe(*s);
+        if (auto done = s->op->upload(name, *bytes); !done)
+            return done;
+        doc["name"] = name;
+        doc["state"] = to_string(State::checked);
+        out.text(fmt::format("{}: uploaded", name));
+        return {};
+    };
+    return v;
+}
+
+cli::Verb action_verb(const Machine& machine, Action action) {
+    cli::Verb v{to_string(action),
+                "NAME",
+                summary_of(action),
+                po::options_description("Action"),
+                {"name"},
+                {},
+                {}};
+    v.options.add_options()("name", po::value<std::string>()->required());
+    if (action == Action::apply)
+        v.options.add_options()("nodeps", "do not check what it stacks on, only the hypervisor");
+    add_action_options(v.options);
+    v.run = [&machine, action](const po::variables_map& vm, const Output& out, Json& doc,
+                               Findings&) -> Result<void> {
+        const std::string name = vm["name"].as<std::string>();
+        if (auto ok = check_name(name); !ok)
+            return ok;
+        auto s = open_session(machine, vm, out);
+        if (!s)
+            return tl::unexpected(s.error());
+        doc["xen"] = describe(*s);
+        const std::uint32_t flags = vm.count("nodeps") ? nodeps_flag : 0;
+        auto changed = s->op->act(action, name, flags);
+        if (!changed)
+            return tl::unexpected(changed.error());
+        doc["name"] = printable(name);
+        doc["changed"] = *changed;
+        out.text(fmt::format("{}: {}{}", printable(name), *changed ? "" : "already ",
+                             done_text(action)));
+        return {};
+    };
+    return v;
+}
+
+cli::Tool tool(const Machine& machine) {
+    return {"xlp",
+            "live-patches the running Xen hypervisor",
+            {list_verb(machine), upload_verb(machine), action_verb(machine, Action::apply),
+             action_verb(machine, Action::revert), action_verb(machine, Action::unload),
+             action_verb(machine, Action::replace), load_verb(machine)}};
+}
+
+} // namespace xlp::host
