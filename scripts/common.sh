@@ -37,3 +37,9 @@ step() {
     rm -f "$log"
     return "$code"
 }
+
+# fetch_open_xen TOP: Debian's Xen in which the hole that our example closes is still open
+fetch_open_xen() {
+    "$1/scripts/fetch-xen" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
+        "$1/xen-patches/debian-4.17/xsa-506/recipe.json")"
+}
