@@ -10,7 +10,9 @@
 
 namespace xlp::cli {
 
-const char* version() { return XLP_VERSION; }
+const char* version() {
+    return XLP_VERSION;
+}
 
 namespace {
 
@@ -70,7 +72,10 @@ Result<Common> read_common(const po::variables_map& vm) {
     else if (when == "never")
         c.color = Color::never;
     else if (when != "auto")
-        return fail(Finding{"usage", Severity::error, Failure::usage, {},
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
                             fmt::format("--color takes auto, always or never, not `{}'.", when),
                             {}});
     return c;
@@ -110,10 +115,9 @@ std::string verb_help(const Tool& tool, const Verb& verb) {
     po::options_description own("Options");
     for (const auto& o : verb.options.options()) {
         const std::string& name = o->long_name();
-        bool positional = std::any_of(verb.positional.begin(), verb.positional.end(),
-                                      [&](const std::string& p) {
-                                          return p == name || p == name + "...";
-                                      });
+        bool positional =
+            std::any_of(verb.positional.begin(), verb.positional.end(),
+                        [&](const std::string& p) { return p == name || p == name + "..."; });
         if (!positional)
             own.add(o);
     }
@@ -126,9 +130,13 @@ std::string verb_help(const Tool& tool, const Verb& verb) {
 }
 
 int usage_error(const Tool& tool, const Verb* verb, const Output& out, const std::string& why) {
-    Findings f{{"usage", Severity::error, Failure::usage, {}, why,
-                fmt::format("See `{}{}{} --help'.", tool.name, verb ? " " : "",
-                            verb ? verb->name : "")}};
+    Findings f{
+        {"usage",
+         Severity::error,
+         Failure::usage,
+         {},
+         why,
+         fmt::format("See `{}{}{} --help'.", tool.name, verb ? " " : "", verb ? verb->name : "")}};
     out.findings(f);
     out.document(Json::object(), f, Failure::usage);
     return static_cast<int>(Failure::usage);
@@ -194,6 +202,29 @@ int run_verb(const Tool& tool, const Verb& verb, const std::vector<std::string>&
     return static_cast<int>(failure);
 }
 
+int dispatch(const Tool& tool, int argc, char** argv) {
+    std::vector<std::string> args = split_short_verbose(argc, argv);
+    if (args.size() < 2)
+        return usage_error(tool, nullptr, Output({}), "No verb was given.");
+    const std::string verb = args[1];
+    if (verb == "--help" || verb == "-h" || verb == "help") {
+        std::cout << tool_help(tool);
+        return 0;
+    }
+    if (verb == "--version") {
+        std::cout << tool.name << ' ' << version() << '\n';
+        return 0;
+    }
+    auto it = std::find_if(tool.verbs.begin(), tool.verbs.end(),
+                           [&](const Verb& v) { return v.name == verb; });
+    if (it == tool.verbs.end()) {
+        Common c;
+        c.json = std::find(args.begin(), args.end(), "--json") != args.end();
+        return usage_error(tool, nullptr, Output(c), fmt::format("There is no verb `{}'.", verb));
+    }
+    return run_verb(tool, *it, {args.begin() + 2, args.end()});
+}
+
 } // namespace
 
 bool Output::stderr_color() const {
@@ -220,7 +251,9 @@ void Output::progress(const std::string& line) const {
     std::cerr << "\r\x1b[K" << line << std::flush;
 }
 
-void Output::progress_end() const { progress(""); }
+void Output::progress_end() const {
+    progress("");
+}
 
 void Output::findings(const Findings& list) const {
     if (common_.json)
@@ -241,7 +274,8 @@ void Output::findings(const Findings& list) const {
 void Output::document(Json doc, const Findings& list, Failure failure) const {
     if (!common_.json)
         return;
-    Json whole = {{"tool", "xlp"}, {"version", version()}, {"exit_code", static_cast<int>(failure)}};
+    Json whole = {
+        {"tool", "xlp"}, {"version", version()}, {"exit_code", static_cast<int>(failure)}};
     whole.update(doc);
     whole["findings"] = to_json(list);
     std::cout << whole.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
@@ -270,26 +304,14 @@ Json to_json(const Findings& list) {
 }
 
 int run(const Tool& tool, int argc, char** argv) {
-    std::vector<std::string> args = split_short_verbose(argc, argv);
-    if (args.size() < 2)
-        return usage_error(tool, nullptr, Output({}), "No verb was given.");
-    const std::string verb = args[1];
-    if (verb == "--help" || verb == "-h" || verb == "help") {
-        std::cout << tool_help(tool);
-        return 0;
-    }
-    if (verb == "--version") {
-        std::cout << tool.name << ' ' << version() << '\n';
-        return 0;
-    }
-    auto it = std::find_if(tool.verbs.begin(), tool.verbs.end(),
-                           [&](const Verb& v) { return v.name == verb; });
-    if (it == tool.verbs.end()) {
-        Common c;
-        c.json = std::find(args.begin(), args.end(), "--json") != args.end();
-        return usage_error(tool, nullptr, Output(c), fmt::format("There is no verb `{}'.", verb));
-    }
-    return run_verb(tool, *it, {args.begin() + 2, args.end()});
+    int code = dispatch(tool, argc, argv);
+    std::cout.flush();
+    if (std::cout)
+        return code;
+    Common plain;
+    Output(plain).findings({environment("output", "The output could not be written.",
+                                        "Is the disk full, or the reader gone?")});
+    return code ? code : static_cast<int>(Failure::environment);
 }
 
 } // namespace xlp::cli
