@@ -27,9 +27,9 @@ enum class Failure {
 
 // A place, as far as it is known; empty strings and zero line mean "unknown".
 struct Where {
-    std::string file;     // file on disk, object or source tree
-    std::string function; // function, datum or section in it
-    std::string source;   // source file of the line
+    std::string file = {};     // file on disk, object or source tree
+    std::string function = {}; // function, datum or section in it
+    std::string source = {};   // source file of the line
     unsigned line = 0;
 
     bool empty() const { return file.empty() && function.empty() && source.empty(); }
