@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/diff/bind.h"
+
+#include <fmt/format.h>
+
+namespace xlp::diff {
+
+using atom::Atom;
+using atom::no_atom;
+using atom::Reference;
+using xen::SectionClass;
+
+namespace {
+
+Binding carried(Place p) {
+    Binding b;
+    b.kind = Binding::Kind::carried;
+    b.place = p;
+    return b;
+}
+
+Binding unresolved(std::string why) {
+    Binding b;
+    b.why = std::move(why);
+    return b;
+}
+
+} // namespace
+
+Binding Binder::in_image(std::string name) const {
+    const auto found = image_.find(name);
+    if (found.empty())
+        return unresolved(fmt::format("the hypervisor has no symbol `{}'", name));
+    if (found.front()->address != found.back()->address)
+        return unresolved(fmt::format("the hypervisor has {} symbols `{}'", found.size(), name));
+    if (name.size() > xen::max_symbol_name)
+        return unresolved(fmt::format("the symbol `{}' is longer than Xen's look-up allows", name));
+    Binding b;
+    b.kind = Binding::Kind::image;
+    b.address = found.front()->address;
+    b.gone_after_boot = image_.in_init(b.address);
+    b.name = std::move(name);
+    return b;
+}
+
+Binding Binder::in_image(const Atom& original) const {
+    if (original.anonymous())
+        return unresolved("it has no name");
+    return in_image(original.xen_name());
+}
+
+Binding Binder::bind_atom(Place p, bool branch) const {
+    const Atom& a = program_.atom(p);
+    if (a.anonymous() || a.section_class == SectionClass::string
+        || a.section_class == SectionClass::literal)
+        return carried(p);
+    const Atom* twin = program_.twin(p);
+    const State state = program_.state(p);
+    if (!twin) {
+        // defined anew here; perhaps it came from a unit that the patch does not touch
+        if (a.global && state == State::added)
+            if (Binding b = in_image(std::string(a.name));
+                b.kind == Binding::Kind::image && !a.is_function())
+                return b;
+        return carried(p);
+    }
+    const bool changed = state == State::changed;
+    if (a.is_function()) {
+        if (atom::cold_parent(a.name))
+            return carried(p); // reached from its parent only, which is in the payload
+        if (changed && branch)
+            return carried(p);
+        return in_image(*twin);
+    }
+    if (changed)
+        return carried(p);
+    Binding b = in_image(*twin);
+    if (b.kind != Binding::Kind::image && a.section_class == SectionClass::constant)
+        return carried(p); // an unchanged constant may as well be copied
+    return b;
+}
+
+Binding Binder::bind(std::size_t unit, const Reference& r) const {
+    if (r.atom != no_atom)
+        return bind_atom({unit, r.atom}, r.branch);
+    if (auto p = program_.global(r.external))
+        return bind_atom(*p, r.branch);
+    return in_image(std::string(r.external));
+}
+
+} // namespace xlp::diff

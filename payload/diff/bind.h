@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a reference of the payload's code is to be tied to: something that the payload carries, or
+// one symbol of the running hypervisor.
+#pragma once
+
+#include "payload/diff/program.h"
+#include "payload/xen/image.h"
+
+namespace xlp::diff {
+
+struct Binding {
+    enum class Kind {
+        carried,   // `place` goes into the payload
+        image,     // `name` in the hypervisor's symbol table
+        unresolved // `why` says why not
+    };
+    Kind kind = Kind::unresolved;
+    Place place{};
+    std::string name; // as Xen looks it up
+    xen::Address address = 0;
+    std::string why;
+    bool gone_after_boot = false; // lies in .init
+};
+
+class Binder {
+public:
+    Binder(const Program& program, const xen::Image& image) : program_(program), image_(image) {}
+
+    // What a reference from code or data of `unit`'s patched object is tied to. A changed function
+    // is called directly in the payload, but its address, where it is taken, stays that of the old
+    // function, which leads to the new one: comparisons and stored pointers stay valid, also after
+    // the payload is gone.
+    Binding bind(std::size_t unit, const atom::Reference&) const;
+
+    // The symbol of the running hypervisor that an atom of the original object became.
+    Binding in_image(const atom::Atom& original) const;
+    Binding in_image(std::string name) const;
+
+    const Program& program() const { return program_; }
+    const xen::Image& image() const { return image_; }
+
+private:
+    Binding bind_atom(Place, bool branch) const;
+
+    const Program& program_;
+    const xen::Image& image_;
+};
+
+} // namespace xlp::diff

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/diff/program.h"
+
+#include <algorithm>
+
+namespace xlp::diff {
+
+using atom::Atom;
+using atom::Module;
+using atom::no_atom;
+using xen::SectionClass;
+
+namespace {
+
+void compare_unit(Unit& u) {
+    const Module& patched = *u.patched;
+    u.states.assign(patched.atoms().size(), State::same);
+    u.differences.clear();
+    static const Module nothing;
+    const Module& original = u.original ? *u.original : nothing;
+    u.twins = correlate(original, patched);
+    Comparison comparison(original, patched, u.twins);
+    for (const Atom& p : patched.atoms()) {
+        if (p.anonymous())
+            continue;
+        const Atom* o = u.twin(p.id);
+        if (!o) {
+            u.states[p.id] = State::added;
+        } else if (auto d = comparison.difference(*o, p)) {
+            u.states[p.id] = State::changed;
+            u.differences.emplace(p.id, std::move(*d));
+        }
+    }
+}
+
+// Functions that equal the original once lines are kept stable.
+void forgive_lines(Unit& u) {
+    if (!u.stable || !u.original)
+        return;
+    const Correlation twins = correlate(*u.original, *u.stable);
+    Comparison comparison(*u.original, *u.stable, twins);
+    for (const Atom& p : u.patched->atoms()) {
+        if (u.states[p.id] != State::changed || !p.is_function())
+            continue;
+        const Atom* o = u.twin(p.id);
+        const atom::AtomId s = twins.patched_of[o->id];
+        if (s != no_atom && !comparison.difference(*o, u.stable->atom(s)))
+            u.states[p.id] = State::line_only;
+    }
+}
+
+// A function jumps into the middle of its cold part and back: they are replaced together. The
+// parent is named by the cold part's symbol.
+void spread_from_cold_parts(Unit& u) {
+    for (const Atom& cold : u.patched->atoms()) {
+        const auto parent_name = atom::cold_parent(cold.name);
+        const State s = u.states[cold.id];
+        if (!parent_name || s == State::same || s == State::line_only)
+            continue;
+        const Atom* parent = u.patched->find(*parent_name);
+        if (!parent || u.states[parent->id] == State::changed
+            || u.states[parent->id] == State::added)
+            continue;
+        u.states[parent->id] = State::changed;
+        u.differences[parent->id] = {Difference::What::bytes, 0, 0, "its cold part changed"};
+    }
+}
+
+} // namespace
+
+void Program::compare_units() {
+    std::sort(units.begin(), units.end(),
+              [](const Unit& a, const Unit& b) { return a.name < b.name; });
+    globals_.clear();
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        Unit& u = units[i];
+        if (!u.patched)
+            continue;
+        compare_unit(u);
+        forgive_lines(u);
+        spread_from_cold_parts(u);
+        for (const Atom& a : u.patched->atoms()) {
+            if (a.global && !a.anonymous())
+                globals_.try_emplace(a.name, Place{i, a.id});
+            for (std::string_view alias : a.aliases)
+                globals_.try_emplace(alias, Place{i, a.id});
+        }
+    }
+}
+
+std::optional<Place> Program::global(std::string_view name) const {
+    auto it = globals_.find(name);
+    if (it == globals_.end())
+        return std::nullopt;
+    return it->second;
+}
+
+bool wants_stable_lines(const Unit& u) {
+    if (!u.original || !u.patched)
+        return false;
+    for (const Atom& p : u.patched->atoms())
+        if (u.states[p.id] == State::changed && p.is_function()) {
+            // a line number changes no more than an immediate
+            const Atom* o = u.twin(p.id);
+            if (o && o->references.size() == p.references.size())
+                return true;
+        }
+    return false;
+}
+
+} // namespace xlp::diff
