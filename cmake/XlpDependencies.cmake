@@ -26,6 +26,7 @@ xlp_package(Threads libc6-dev)
 if(XLP_BUILD_BUILDER)
     xlp_pkg(LIBDW libdw libdw-dev)
     xlp_pkg(CAPSTONE capstone libcapstone-dev)
+    xlp_pkg(LIBARCHIVE libarchive libarchive-dev)
 endif()
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
     xlp_package(GTest libgtest-dev)
@@ -38,7 +39,7 @@ endif()
 
 # imported targets are per directory unless made global
 foreach(t fmt::fmt nlohmann_json::nlohmann_json tl::expected Boost::program_options OpenSSL::Crypto
-          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE)
+          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE PkgConfig::LIBARCHIVE)
     if(TARGET ${t})
         get_target_property(_imported ${t} IMPORTED)
         if(_imported)

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-qa/plan.h"
+
+#include "tools/xlp-qa/guest.h"
+
+#include <fmt/format.h>
+#include <set>
+
+namespace xlp::qa {
+
+namespace {
+
+constexpr char files_folder[] = "xlp/files";
+
+// XEN_LIVEPATCH_NAME_SIZE (xen/include/public/sysctl.h) counts the terminating zero
+constexpr std::size_t longest_name = 127;
+
+std::string quoted(const std::string& word) {
+    std::string s = "'";
+    for (char c : word)
+        s += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return s + "'";
+}
+
+Finding bad_name(const std::string& name, const char* why) {
+    return {"usage",
+            Severity::error,
+            Failure::usage,
+            {},
+            fmt::format("A payload cannot be called `{}': {}.", name, why),
+            "Rename the file: the name is the file's without .livepatch."};
+}
+
+Step probe_step(const fs::path& probe, const std::string& state) {
+    return {"probe " + state, "probe", state,
+            fmt::format("cd /{} && ./{} {}", files_folder, quoted(probe.filename()), state), false};
+}
+
+// A file and the libraries that it needs, when it is a program of this machine.
+Result<void> add_file(std::vector<Member>& members, const fs::path& file) {
+    auto bytes = read_file(file);
+    if (!bytes)
+        return fail(bytes.error());
+    auto libraries = shared_libraries(file);
+    if (!libraries)
+        return fail(libraries.error());
+    for (Member& m : *libraries)
+        members.push_back(std::move(m));
+    members.push_back(regular_file(fmt::format("{}/{}", files_folder, file.filename().string()),
+                                   std::move(*bytes), true));
+    return {};
+}
+
+} // namespace
+
+std::string guest_path(std::size_t payload) {
+    return fmt::format("/xlp/payloads/{}", payload);
+}
+
+std::string payload_name(const fs::path& file) {
+    return file.extension() == ".livepatch" ? file.stem() : file.filename();
+}
+
+Step upload_step(const std::string& name, const std::string& file) {
+    return {"upload " + name, "upload", name,
+            fmt::format("$XLP upload {} {}", quoted(name), quoted(file))};
+}
+
+Step operation_step(const std::string& verb, const std::string& name) {
+    return {verb + " " + name, verb, name, fmt::format("$XLP {} {}", verb, quoted(name))};
+}
+
+Result<Scenario> make_scenario(const Plan& plan) {
+    Findings findings;
+    Scenario s;
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
+        const Payload& p = plan.payloads[i];
+        if (p.name.empty() || p.name.size() > longest_name)
+            findings.push_back(bad_name(p.name, "names have 1 to 127 characters"));
+        if (!names.insert(p.name).second)
+            findings.push_back(bad_name(p.name, "there are two of that name"));
+        s.files.push_back(regular_file(guest_path(i).substr(1), p.bytes));
+    }
+    std::vector<fs::path> files = plan.files;
+    if (!plan.probe.empty())
+        files.push_back(plan.probe);
+    for (const fs::path& file : files)
+        if (auto added = add_file(s.files, file); !added)
+            append(findings, added.error());
+    if (has_errors(findings))
+        return fail(std::move(findings));
+
+    auto probe = [&](const char* state) {
+        if (!plan.probe.empty())
+            s.steps.push_back(probe_step(plan.probe, state));
+    };
+    probe("before");
+    for (unsigned cycle = 0; cycle < plan.cycles; ++cycle) {
+        for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
+            if (cycle == 0) // as on a host: the next is uploaded when the one below is applied
+                s.steps.push_back(upload_step(plan.payloads[i].name, guest_path(i)));
+            s.steps.push_back(operation_step("apply", plan.payloads[i].name));
+        }
+        probe("applied");
+        for (std::size_t i = plan.payloads.size(); i-- > 0;)
+            s.steps.push_back(operation_step("revert", plan.payloads[i].name));
+        probe("reverted");
+    }
+    for (std::size_t i = plan.payloads.size(); i-- > 0;)
+        s.steps.push_back(operation_step("unload", plan.payloads[i].name));
+    return s;
+}
+
+} // namespace xlp::qa

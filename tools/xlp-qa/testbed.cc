@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-qa/testbed.h"
+
+#include "tools/xlp-qa/drive.h"
+#include "tools/xlp-qa/guest.h"
+#include "tools/xlp-qa/images.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace xlp::qa {
+
+namespace {
+
+// A change to how states are made, or to what the guest does, makes older states unfit.
+constexpr char state_format[] = "1";
+
+constexpr std::size_t states_kept = 4; // some 90 MB each
+constexpr std::size_t images_kept = 8;
+
+// As a package unpacks: boot/vmlinuz-VERSION beside lib/modules/VERSION.
+fs::path modules_beside(const fs::path& kernel) {
+    const std::string name = kernel.filename();
+    std::size_t dash = name.find('-');
+    if (dash == name.npos)
+        return {};
+    std::error_code error;
+    fs::path boot = fs::absolute(kernel, error).parent_path();
+    for (const char* way : {"../lib/modules", "../usr/lib/modules"})
+        if (fs::path found = boot / way / name.substr(dash + 1); fs::is_directory(found, error))
+            return found.lexically_normal();
+    return {};
+}
+
+Finding no_modules(const fs::path& kernel) {
+    return bad_input("qa.no_modules", "The kernel's modules are not beside it.",
+                     "Give the folder lib/modules/VERSION with --modules.",
+                     {kernel.string(), {}, {}, 0});
+}
+
+// Gathers findings, so that all faults of the assets are told at once.
+template <class T>
+T keep(Result<T> result, Findings& findings) {
+    if (result)
+        return std::move(*result);
+    append(findings, result.error());
+    return {};
+}
+
+} // namespace
+
+const char* to_string(Verdict v) {
+    switch (v) {
+    case Verdict::passed:
+        return "passed";
+    case Verdict::failed:
+        return "failed";
+    case Verdict::skipped:
+        return "skipped";
+    case Verdict::died:
+        return "died";
+    }
+    return "";
+}
+
+bool Outcome::passed() const {
+    return !death && std::all_of(steps.begin(), steps.end(), [](const StepResult& s) {
+        return s.verdict == Verdict::passed;
+    });
+}
+
+Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings) {
+    auto cache = Cache::open(settings.cache);
+    if (!cache)
+        return fail(cache.error());
+    Testbed bed(std::move(*cache), settings);
+    Findings findings;
+
+    auto version = run_program({settings.qemu, "--version"});
+    if (!version)
+        append(findings, {environment("qa.no_qemu", version.error().front().why,
+                                      "apt-get install qemu-system-x86, or give --qemu.")});
+
+    std::string xen_file = keep(read_file(assets.xen), findings);
+    std::string xen_key = content_key({xen_file});
+    std::string xen = xen_file.empty() ? "" : keep(multiboot_image(xen_file, assets.xen), findings);
+    bed.xen_build_id_ = build_id(xen);
+    if (!assets.xen_syms.empty()) {
+        bed.xen_syms_ = keep(read_file(assets.xen_syms), findings);
+        std::string id = build_id(bed.xen_syms_);
+        if (!xen.empty() && !bed.xen_syms_.empty() && id != bed.xen_build_id_)
+            findings.push_back(bad_input(
+                "qa.other_build",
+                fmt::format("The build-id of xen-syms is {}, that of the hypervisor is {}.",
+                            id.empty() ? "missing" : id, bed.xen_build_id_),
+                "Take both from the same version of the package.",
+                {assets.xen_syms.string(), {}, {}, 0}));
+    }
+
+    std::string kernel_file = keep(read_file(assets.kernel), findings);
+    std::string kernel_key = content_key({kernel_file});
+    fs::path modules = assets.modules.empty() ? modules_beside(assets.kernel) : assets.modules;
+    std::string initramfs;
+    if (!kernel_file.empty() && modules.empty())
+        findings.push_back(no_modules(assets.kernel));
+    else if (!kernel_file.empty())
+        initramfs = keep(make_initramfs({assets.busybox, assets.xlp, modules}), findings);
+    if (has_errors(findings))
+        return fail(std::move(findings));
+
+    const Cache& c = bed.cache_;
+    std::string initramfs_key = content_key({initramfs});
+    bed.image_.qemu = settings.qemu;
+    bed.image_.xen =
+        keep(c.obtain("xen", xen_key, [&] { return Result<std::string>(xen); }), findings);
+    bed.image_.vmlinux = keep(
+        c.obtain("vmlinux", kernel_key, [&] { return dom0_image(kernel_file, assets.kernel); }),
+        findings);
+    bed.image_.initramfs =
+        keep(c.obtain("initramfs", initramfs_key, [&] { return Result<std::string>(initramfs); }),
+             findings);
+    if (has_errors(findings))
+        return fail(std::move(findings));
+    bed.image_.memory_mib = settings.memory_mib;
+    bed.image_.dom0_mib = settings.dom0_mib;
+    bed.image_.xen_arguments = settings.xen_arguments;
+    bed.image_.kernel_arguments = settings.kernel_arguments;
+    std::string arguments;
+    for (const std::string& a : Machine::arguments(bed.image_))
+        arguments += a + '\0';
+    bed.state_key_ =
+        content_key({state_format, version->output, xen_key, kernel_key, initramfs_key, arguments});
+    for (const char* kind : {"xen", "vmlinux", "initramfs"})
+        c.prune(kind, images_kept);
+    c.prune("state", states_kept);
+    c.prune("lock", states_kept);
+    return bed;
+}
+
+// A state once made serves all later runs; who comes while it is being made waits for it.
+Result<fs::path> Testbed::saved_state() const {
+    const fs::path state = cache_.path("state", state_key_);
+    std::error_code error;
+    std::optional<FileLock> lock;
+    while (!fs::exists(state, error)) {
+        auto got = FileLock::try_take(cache_.path("lock", state_key_));
+        if (!got)
+            return fail(got.error());
+        if (*got) {
+            lock = std::move(*got);
+            break;
+        }
+        auto tick = wait_readable(-1, settings_.cancel,
+                                  Machine::Clock::now() + std::chrono::milliseconds(200));
+        if (!tick)
+            return fail(tick.error());
+    }
+    if (fs::exists(state, error)) {
+        fs::last_write_time(state, fs::file_time_type::clock::now(), error); // used: prune()
+        return state;
+    }
+    auto folder = ScratchFolder::make(cache_.root());
+    if (!folder)
+        return fail(folder.error());
+    auto machine = Machine::start({image_, folder->path(), {}, nullptr, settings_.cancel});
+    if (!machine)
+        return fail(machine.error());
+    Outcome outcome;
+    Drive drive(*machine, settings_, xen_syms_, outcome);
+    auto ready = drive.wait_until_ready();
+    if (!ready)
+        return fail(ready.error());
+    if (!*ready)
+        return fail(environment("qa.no_state", "The machine did not come up to save its state."));
+    if (auto saved = machine->save(folder->path() / "state"); !saved)
+        return fail(saved.error());
+    fs::rename(folder->path() / "state", state, error);
+    if (error)
+        return fail(environment("qa.unwritable", error.message(), {}, {state.string(), {}, {}, 0}));
+    return state;
+}
+
+Result<Outcome> Testbed::run_from(const Scenario& scenario, const fs::path* state) const {
+    std::vector<Member> members = scenario.files;
+    for (std::size_t i = 0; i < scenario.steps.size(); ++i)
+        members.push_back(
+            regular_file(fmt::format("xlp/steps/{}", i), scenario.steps[i].command + '\n'));
+    const std::string disk = cpio_archive(members);
+    const auto begin = Machine::Clock::now();
+    auto folder = ScratchFolder::make(cache_.root());
+    if (!folder)
+        return fail(folder.error());
+    auto machine = Machine::start({image_, folder->path(), disk, state, settings_.cancel});
+    if (!machine)
+        return fail(machine.error());
+    Outcome outcome;
+    outcome.restored = state;
+    Drive drive(*machine, settings_, xen_syms_, outcome);
+    auto done = drive.run(scenario, state);
+    machine->end();
+    if (!done)
+        return fail(done.error());
+    outcome.serial = machine->serial();
+    outcome.seconds = std::chrono::duration<double>(Machine::Clock::now() - begin).count();
+    return outcome;
+}
+
+Result<Outcome> Testbed::run(const Scenario& scenario) const {
+    auto interrupted = [](const Findings& f) { return f.front().code == "qa.interrupted"; };
+    if (settings_.snapshot) {
+        auto state = saved_state();
+        if (!state && interrupted(state.error()))
+            return fail(state.error());
+        if (state) {
+            auto outcome = run_from(scenario, &*state);
+            // a machine that does not come up from its state says nothing about the payload
+            if (outcome ? !outcome->running_build_id.empty() : interrupted(outcome.error()))
+                return outcome;
+            std::error_code ignored;
+            fs::remove(*state, ignored);
+        }
+    }
+    return run_from(scenario, nullptr);
+}
+
+} // namespace xlp::qa
