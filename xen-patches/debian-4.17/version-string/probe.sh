@@ -1,4 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# In dom0: the part of Xen's version behind 4.17, asked of the hypervisor anew each time.
-echo "Xen 4.17$(cat /sys/hypervisor/version/extra)"
+# In dom0: the version that Xen gives itself, asked anew each time. It should end in +xlp when the
+# state, the argument, is "applied", and in no other.
+extra=$(cat /sys/hypervisor/version/extra) || exit 2
+echo "the hypervisor calls itself Xen $(cat /sys/hypervisor/version/major).$(cat /sys/hypervisor/version/minor)$extra"
+case $extra in
+    *+xlp) [ "$1" = applied ] ;;
+    *) [ "$1" != applied ] ;;
+esac

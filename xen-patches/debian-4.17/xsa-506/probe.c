@@ -9,7 +9,8 @@
  * what the first left behind. A pair travels in one multicall, so that nothing runs in between.
  *
  * Runs in dom0, as root, with /dev/xen/privcmd. Needs Xen's public headers to compile (libxen-dev).
- * Exit status: 0 closed, 1 open, 2 cannot tell.
+ * The argument is the state in which it runs: the hole should be closed when "applied" (and without
+ * an argument), open in any other. Exit status: 0 as it should be, 1 not so, 2 cannot tell.
  */
 #define _GNU_SOURCE
 #define __XEN_TOOLS__ 1
@@ -185,7 +186,8 @@ static int leak(domid_t dom) {
     return open_hole;
 }
 
-int main(void) {
+int main(int argc, char** argv) {
+    const int wanted = argc < 2 || !strcmp(argv[1], "applied") ? closed : open_hole;
     const char* step = "";
     int first, second, verdict;
     long dom;
@@ -217,5 +219,5 @@ int main(void) {
     printf("XSA-506: %s\n", verdict == closed      ? "closed"
                             : verdict == open_hole ? "open"
                                                    : "cannot tell");
-    return verdict;
+    return verdict == cannot_tell ? cannot_tell : verdict != wanted;
 }
