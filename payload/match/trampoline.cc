@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/match/trampoline.h"
+
+#include "payload/match/forbidden.h"
+#include "payload/match/jump_table.h"
+#include "payload/match/xrefs.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace xlp::match {
+
+namespace {
+
+class Check {
+public:
+    Check(const xen::Image& image, const Tables& tables, const disasm::Disassembler& d)
+        : image_(image), tables_(tables), disassembler_(d) {}
+
+    Findings run(std::span<const Site> sites) {
+        std::vector<Range> ranges;
+        std::vector<const Site*> usable;
+        for (const Site& s : sites) {
+            if (!place(s))
+                continue;
+            usable.push_back(&s);
+            ranges.push_back(inside(s));
+        }
+        const Xrefs xrefs = Xrefs::find(image_, ranges, disassembler_);
+        for (const Site* s : usable)
+            entries(*s, xrefs);
+        overlaps(usable);
+        return std::move(found_);
+    }
+
+private:
+    void error(const Site& s, std::string code, std::string why, std::string remedy = {}) {
+        found_.push_back(
+            refusal(std::move(code), std::move(why), std::move(remedy), {{}, s.name, {}, 0}));
+    }
+
+    // Places that a jump overwrites, but for its first byte, which is a proper entry.
+    Range inside(const Site& s) const {
+        const Address at = s.address + jump_offset(image_, s.address);
+        return {at + 1, at + jump_size};
+    }
+
+    // True if the site can hold a jump at all, so that it makes sense to look who enters it.
+    bool place(const Site& s) {
+        if (image_.in_init(s.address)) {
+            error(s, "trampoline.init",
+                  "The function is in .init, which the hypervisor frees after boot.",
+                  "Nothing of it can be patched any more; leave it out.");
+            return false;
+        }
+        if (!image_.text().contains(s.address)) {
+            error(s, "trampoline.outside-text",
+                  fmt::format("{:#x} is not in the hypervisor's text.", s.address));
+            return false;
+        }
+        const auto begin = image_.resolve("_stextentry"), end = image_.resolve("_etextentry");
+        if (begin && end && Range{*begin, *end}.contains(s.address)) {
+            error(s, "trampoline.entry-text",
+                  "The function is in .text.entry, which runs before the page tables that map "
+                  "payloads are loaded.",
+                  "Patch what it calls instead.");
+            return false;
+        }
+        if (auto f = forbidden(s.name))
+            error(s, std::string(f->code), std::string(f->why),
+                  "Patch its callers or what it calls, or reboot into a fixed hypervisor.");
+        const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
+        if (padded_size(image_, s.address, s.size, disassembler_) < needed) {
+            error(s, "trampoline.too-short",
+                  fmt::format("The function has {} bytes; a jump to its replacement takes {}.",
+                              s.size, needed),
+                  "Replace its callers instead.");
+            return false;
+        }
+        return true;
+    }
+
+    bool own(const Site& s, Address from) const {
+        if (Range{s.address, s.address + s.size}.contains(from))
+            return true;
+        const xen::ImageSymbol* c = image_.covering(from);
+        return c && c->name.starts_with(s.name + ".cold");
+    }
+
+    std::string instruction(Address a) const {
+        const elf::Section* home = image_.section_at(a);
+        if (!home || a - home->address >= home->bytes.size())
+            return {};
+        return disassembler_.one(home->bytes.subspan(a - home->address), a).text;
+    }
+
+    void own_branch(const Site& s, Address from, Address to) {
+        found_.push_back(warning(
+            "trampoline.own-branch",
+            fmt::format("The old function itself jumps into the bytes that the trampoline "
+                        "overwrites: +{:#x}: {}, to +{:#x}. That matters only where the function "
+                        "can be running while the patch is applied.",
+                        from - s.address, instruction(from), to - s.address),
+            {}, {{}, s.name, {}, 0}));
+    }
+
+    void entered(const Site& s, Address to, std::string what) {
+        error(s, "trampoline.entered-inside",
+              fmt::format("{} leads to +{:#x}, into the bytes that the trampoline overwrites.",
+                          what, to - s.address),
+              "Replace the function that leads there as well, or the callers of this one.");
+    }
+
+    void entry(const Site& s, const Xref& x) {
+        const std::string where =
+            x.symbol.empty() ? fmt::format("{:#x}", x.from) : fmt::format("{}", x.symbol);
+        switch (x.kind) {
+        case Xref::Kind::branch:
+        case Xref::Kind::operand:
+            if (own(s, x.from))
+                return own_branch(s, x.from, x.to);
+            return entered(s, x.to, fmt::format("{} in {}", instruction(x.from), where));
+        case Xref::Kind::pointer:
+            return entered(s, x.to, fmt::format("A pointer in {}", where));
+        case Xref::Kind::possible:
+            found_.push_back(warning(
+                "trampoline.maybe-inside",
+                fmt::format("Code in {} that cannot be decoded may lead to +{:#x}, into the bytes "
+                            "that the trampoline overwrites.",
+                            where, x.to - s.address),
+                {}, {{}, s.name, {}, 0}));
+            return;
+        }
+    }
+
+    void entries(const Site& s, const Xrefs& xrefs) {
+        const Range r = inside(s);
+        for (const Xref& x : xrefs.into(r))
+            entry(s, x);
+        for (const Exception& e : tables_.exceptions)
+            if (r.contains(e.continuation) && !own(s, e.instruction))
+                entered(s, e.continuation,
+                        fmt::format("The exception table's entry for {:#x}", e.instruction));
+            else if (r.contains(e.continuation))
+                own_branch(s, e.instruction, e.continuation);
+        const elf::View code = image_.bytes(s.address, s.size);
+        for (Address to : jump_table_targets(image_, disassembler_.all(code, s.address),
+                                             {s.address, s.address + s.size}))
+            if (r.contains(to))
+                own_branch(s, s.address, to);
+    }
+
+    void overlaps(std::vector<const Site*>& sites) {
+        std::sort(sites.begin(), sites.end(),
+                  [](const Site* a, const Site* b) { return a->address < b->address; });
+        for (std::size_t i = 1; i < sites.size(); ++i) {
+            const Site &a = *sites[i - 1], &b = *sites[i];
+            if (b.address < inside(a).end)
+                error(b, "trampoline.overlap",
+                      fmt::format("Its trampoline and that of {} overlap.", a.name),
+                      "Two names for one function need one replacement only.");
+        }
+    }
+
+    const xen::Image& image_;
+    const Tables& tables_;
+    const disasm::Disassembler& disassembler_;
+    Findings found_;
+};
+
+bool is_padding(const disasm::Instruction& i) {
+    return i.text.starts_with("nop") || i.text.starts_with("int3") || i.text == "xchg %ax, %ax"
+           || i.text.starts_with("data16") || i.text.starts_with("cs nop");
+}
+
+} // namespace
+
+std::uint64_t jump_offset(const xen::Image& image, Address a) {
+    const bool aware =
+        xen::has_since(image.version(), {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}});
+    return aware && has_endbr(image, a) ? endbr_skip : 0;
+}
+
+std::uint64_t padded_size(const xen::Image& image, Address address, std::uint64_t size,
+                          const disasm::Disassembler& disassembler) {
+    const auto& symbols = image.symbols();
+    auto next = std::upper_bound(symbols.begin(), symbols.end(), address + (size ? size - 1 : 0),
+                                 [](Address x, const auto& s) { return x < s.address; });
+    Address limit = image.text().end;
+    if (next != symbols.end())
+        limit = std::min(limit, next->address);
+    const Address farthest = address + endbr_skip + jump_size; // more is never asked for
+    Address end = address + size;
+    while (end < limit && end < farthest) {
+        const auto i = disassembler.one(
+            image.bytes(end, std::min<std::uint64_t>(limit - end, disasm::longest_instruction)),
+            end);
+        if (!is_padding(i))
+            break;
+        end = i.end();
+    }
+    return end - address;
+}
+
+Findings check_trampolines(const xen::Image& image, const Tables& tables,
+                           std::span<const Site> sites, const disasm::Disassembler& d) {
+    return Check(image, tables, d).run(sites);
+}
+
+} // namespace xlp::match

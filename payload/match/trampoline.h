@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Can the old function take the jump to the new one? Xen writes `jmp rel32` over its first bytes
+// (behind an ENDBR64): they must be there, be entered at the start only, and not be running.
+// xen/arch/x86/livepatch.c, arch_livepatch_apply().
+#pragma once
+
+#include "payload/disasm/disasm.h"
+#include "payload/match/tables.h"
+
+#include <span>
+#include <string>
+
+namespace xlp::match {
+
+inline constexpr std::uint64_t jump_size = 5;  // jmp rel32
+inline constexpr std::uint64_t endbr_skip = 4; // ENDBR64 stays the first instruction
+
+// A function to replace.
+struct Site {
+    std::string name;       // as in Xen's symbol table
+    Address address = 0;    // in the image
+    std::uint64_t size = 0; // by its symbol
+};
+
+// Bytes at the function's start that the loader leaves alone: 4 for an ENDBR64 on versions that
+// look for it (4.14.5, 4.15.3, 4.16.1, 4.17 on), else 0.
+std::uint64_t jump_offset(const xen::Image&, Address);
+
+// The function's size with the padding behind it, up to the next symbol: what a record may declare
+// as old_size when the function alone is too short. Padding is NOPs (0x90, long ones) and int3.
+std::uint64_t padded_size(const xen::Image&, Address, std::uint64_t size,
+                          const disasm::Disassembler&);
+
+// Everything that speaks against trampolines at these functions (trampoline.*):
+// errors     outside-text, init, entry-text, runs-while-patching, unmaskable, never-left,
+// too-short,
+//            entered-inside (a branch, pointer or continuation from elsewhere lands in the
+//            overwritten bytes), overlap (two sites)
+// warnings   own-branch (of the old function itself: harmless unless it runs at that moment),
+//            maybe-inside (in code that cannot be decoded)
+// One scan of the image for all sites.
+Findings check_trampolines(const xen::Image&, const Tables&, std::span<const Site>,
+                           const disasm::Disassembler&);
+
+} // namespace xlp::match
