@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Application: livepatch_verify_expectation_fn() and apply_payload() of xen/common/livepatch.c,
+// arch_livepatch_apply() of xen/arch/x86/livepatch.c.
+#include "payload/load/loading.h"
+#include "payload/load/record.h"
+
+namespace xlp::load {
+
+namespace {
+
+constexpr std::uint8_t func_applied = 1; // LIVEPATCH_FUNC_APPLIED
+
+Refusal refuse(const Loading& l, const FunctionRecord& f, int error, const char* code,
+               std::string log, std::string remedy) {
+    log += fmt::format("{}expectations of {} failed (rc={}), aborting!", log.empty() ? "" : "\n",
+                       f.name.empty() ? "unknown" : f.name, error);
+    return {error, code, std::move(log), std::move(remedy), {l.options.name, f.name, {}, 0}};
+}
+
+Step check_expectation(const Loading& l, const FunctionRecord& f) {
+    const Expectation& e = f.expect;
+    if (!e.enabled)
+        return {};
+    if (e.reserved)
+        return refuse(l, f, -EINVAL, "load.expectations.reserved", {},
+                      "Bits 6 and 7 of the expectation's first byte must be zero.");
+    if (f.old_size < e.length)
+        return refuse(l, f, -ERANGE, "load.expectations.length", {},
+                      "The expectation is longer than the function.");
+    elf::Bytes actual(e.length);
+    l.machine.read(f.old_address, actual.data(), actual.size());
+    const elf::View expected(e.data.data(), e.length);
+    if (std::memcmp(actual.data(), expected.data(), actual.size()) == 0)
+        return {};
+    return refuse(l, f, -EINVAL, "load.expectations.mismatch",
+                  fmt::format("{}: expectation failed: expected:{}, actual:{}", f.name,
+                              elf::hex(expected), elf::hex(actual)),
+                  "The code in memory is not the code that the payload was built against. A "
+                  "payload below may have replaced the function.");
+}
+
+// What arch_livepatch_apply() writes, and where.
+void patch(Loading& l, FunctionRecord& f) {
+    f.patch_offset = l.starts_with_endbr(f.old_address) ? sizeof endbr64 : 0;
+    std::uint64_t length = jump_size;
+    if (!f.new_address) {
+        if (f.new_size < f.patch_offset) // an unsigned length of nearly 4 GiB
+            throw Fault{f.old_address, true};
+        length = f.new_size - f.patch_offset;
+    }
+    const Address at = f.old_address + f.patch_offset;
+    f.replaced.resize(length);
+    l.machine.read(at, f.replaced.data(), length);
+    f.patch.assign(length, 0x90); // Xen takes longer no-operations of the same effect
+    if (f.new_address) {
+        f.patch[0] = 0xe9;
+        const auto displacement = static_cast<std::int32_t>(f.new_address - (at + jump_size));
+        std::memcpy(f.patch.data() + 1, &displacement, sizeof displacement);
+    }
+    l.machine.write(at, f.patch.data(), length);
+}
+
+} // namespace
+
+Step check_expectations(Loading& l) {
+    const std::uint32_t section = l.find_section(".livepatch.funcs");
+    if (section && !l.sections[section].placed) // in the upload buffer, which has been freed
+        throw Fault{l.sections[section].address, false};
+    for (const FunctionRecord& f : l.result->functions)
+        if (Step refusal = check_expectation(l, f))
+            return refusal;
+    return {};
+}
+
+Step apply_functions(Loading& l) {
+    const std::uint32_t section = l.find_section(".livepatch.funcs");
+    if (!section)
+        return {};
+    const LoadingSection& table = l.sections[section];
+    for (std::size_t i = 0; i < l.result->functions.size(); ++i) {
+        FunctionRecord& f = l.result->functions[i];
+        if (l.rules.state_in_records) {
+            const auto raw = l.machine.get<RawRecord>(table.address + i * sizeof(RawRecord));
+            if (raw.applied == func_applied)
+                continue; // with a warning
+            if (l.rules.read_only_records_fault && table.region == Region::ro)
+                throw Fault{table.address + i * sizeof(RawRecord), true};
+        }
+        patch(l, f);
+    }
+    return {};
+}
+
+} // namespace xlp::load

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Addresses in xen.efi, which can share its build-id with xen.gz and differ in layout.
+#pragma once
+
+#include "payload/result.h"
+#include "payload/xen/image.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace xlp::load {
+
+// A xen.efi.map, which Xen's build writes beside xen.efi: lines `0xADDRESS TYPE NAME`.
+class EfiMap {
+public:
+    // Errors: efi-map.* of kind `input`.
+    static Result<EfiMap> parse(std::string_view text, std::string file);
+    static Result<EfiMap> read(const std::filesystem::path&);
+
+    std::optional<xen::Address> resolve(std::string_view name) const;
+
+private:
+    std::unordered_map<std::string, xen::Address> addresses_;
+};
+
+} // namespace xlp::load

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/load/forbidden.h"
+
+#include <algorithm>
+
+namespace xlp::load {
+
+namespace {
+
+struct Forbidden {
+    std::string_view name;
+    const char* why;
+};
+
+constexpr const char* patches = "It runs while functions are being patched.";
+constexpr const char* stays = "It never returns: processors stay in the old code for ever.";
+constexpr const char* interrupts = "It can run at any time, while it is being patched, too.";
+
+// On the stack, or called, between the rendezvous and its end: check_for_livepatch_work() and
+// what it calls, in common/livepatch.c, arch/x86/livepatch.c, common/virtual_region.c; the NMI and
+// machine-check handlers, which nothing keeps away.
+constexpr Forbidden forbidden[] = {
+    {"idle_loop", stays},
+    {"check_for_livepatch_work", patches},
+    {"do_livepatch_work", patches},
+    {"memcpy", patches},
+    {"memset", patches},
+    {"add_nops", patches},
+    {"relax_virtual_region_perms", patches},
+    {"tighten_virtual_region_perms", patches},
+    {"reset_virtual_region_perms", patches},
+    {"modify_xen_mappings_lite", patches},
+    {"flush_area_local", patches},
+    {"set_nmi_callback", patches},
+    {"spin_debug_enable", patches},
+    {"spin_debug_disable", patches},
+    {"do_nmi", interrupts},
+    {"do_machine_check", interrupts},
+    {"handle_ist_exception", interrupts},
+    {"entry_NMI", interrupts},
+    {"entry_MC", interrupts},
+    {"nmi", interrupts},
+    {"machine_check", interrupts},
+    {"mcheck_cmn_handler", interrupts},
+};
+
+bool in_livepatch_source(std::string_view file) {
+    return file.ends_with("livepatch.c") || file.ends_with("livepatch_elf.c");
+}
+
+} // namespace
+
+std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_view name) {
+    const auto begin = image.resolve("_stextentry"), end = image.resolve("_etextentry");
+    if (begin && end && a >= *begin && a < *end)
+        return "It is in .text.entry, which runs on a guest's page tables: payloads are not "
+               "mapped there.";
+    const std::size_t hash = name.find('#');
+    const std::string_view file = hash == name.npos ? std::string_view() : name.substr(0, hash);
+    const std::string_view base = hash == name.npos ? name : name.substr(hash + 1);
+    if (in_livepatch_source(file) || base.starts_with("livepatch_")
+        || base.starts_with("arch_livepatch_"))
+        return patches;
+    const auto* found = std::find_if(std::begin(forbidden), std::end(forbidden),
+                                     [&](const Forbidden& f) { return f.name == base; });
+    return found == std::end(forbidden) ? std::string() : found->why;
+}
+
+} // namespace xlp::load
