@@ -154,10 +154,23 @@ void Decomposer::split_literals(const elf::Section& s) {
         add(s, at, s.entsize);
 }
 
+// Nameless code is cut where something refers to it, but never where control may run on from the
+// piece before: that piece must end in a jump to another section, which has a relocation.
 void Decomposer::split_at_marks(const elf::Section& s) {
+    const bool replacement = classes_[s.index] == SectionClass::replacement;
+    auto ends_in_jump = [&](std::uint64_t cut) {
+        return cut >= 5 && s.bytes[cut - 5] == 0xe9
+               && std::binary_search(s.relocations.begin(), s.relocations.end(),
+                                     elf::Relocation{cut - 4, 0, 0, 0},
+                                     [](const elf::Relocation& a, const elf::Relocation& b) {
+                                         return a.offset < b.offset;
+                                     });
+    };
     std::vector<std::uint64_t> cuts = marks_[s.index];
+    std::erase_if(cuts, [&](std::uint64_t c) {
+        return c == 0 || c >= s.size || (!replacement && !ends_in_jump(c));
+    });
     cuts.push_back(0);
-    std::erase_if(cuts, [&](std::uint64_t c) { return c >= s.size; });
     std::sort(cuts.begin(), cuts.end());
     cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
     for (std::size_t i = 0; i < cuts.size(); ++i)

@@ -53,19 +53,17 @@ po::options_description common_options() {
     po::options_description d("Common options");
     d.add_options()("help,h", "show this help and exit")("version", "show the version and exit")(
         "json", "print one JSON document on stdout and nothing else there")(
-        "quiet,q", "print errors and warnings only")(
-        "verbose,v", po::value<std::vector<bool>>()->zero_tokens(), "more detail (repeatable)")(
+        "quiet,q", "print errors and warnings only")("verbose,v", "more detail (repeatable)")(
         "color", po::value<std::string>()->default_value("auto")->value_name("WHEN"),
         "auto, always or never");
     return d;
 }
 
-Result<Common> read_common(const po::variables_map& vm) {
+Result<Common> read_common(const po::variables_map& vm, int verbose) {
     Common c;
     c.json = vm.count("json");
     c.quiet = vm.count("quiet");
-    if (vm.count("verbose"))
-        c.verbose = static_cast<int>(vm["verbose"].as<std::vector<bool>>().size());
+    c.verbose = verbose;
     const std::string when = vm["color"].as<std::string>();
     if (when == "always")
         c.color = Color::always;
@@ -81,19 +79,18 @@ Result<Common> read_common(const po::variables_map& vm) {
     return c;
 }
 
-// -vv is two -v for boost only when each takes a token of its own.
-std::vector<std::string> split_short_verbose(int argc, char** argv) {
-    std::vector<std::string> args;
-    bool options = true;
-    for (int i = 0; i < argc; ++i) {
-        std::string a = argv[i];
-        options = options && a != "--";
-        if (options && a.size() > 2 && a[0] == '-' && a.find_first_not_of('v', 1) == a.npos)
-            args.insert(args.end(), a.size() - 1, "-v");
-        else
-            args.push_back(std::move(a));
-    }
-    return args;
+// Takes -v, -vv and --verbose out of the arguments, up to "--", and counts them: program_options
+// allows a switch once only.
+int take_verbose(std::vector<std::string>& args) {
+    int count = 0;
+    auto end = std::find(args.begin(), args.end(), "--");
+    auto kept = std::remove_if(args.begin(), end, [&](const std::string& a) {
+        const bool many = a.size() > 1 && a[0] == '-' && a.find_first_not_of('v', 1) == a.npos;
+        count += many ? static_cast<int>(a.size()) - 1 : a == "--verbose";
+        return many || a == "--verbose";
+    });
+    args.erase(kept, end);
+    return count;
 }
 
 std::string tool_help(const Tool& tool) {
@@ -146,7 +143,7 @@ po::variables_map parse(const Verb& verb, const std::vector<std::string>& args) 
     po::options_description all;
     all.add(verb.options).add(common_options());
     po::positional_options_description positional;
-    for (std::string name : verb.positional) {
+    for (const std::string& name : verb.positional) {
         bool rest = name.size() > 3 && name.ends_with("...");
         positional.add(rest ? name.substr(0, name.size() - 3).c_str() : name.c_str(),
                        rest ? -1 : 1);
@@ -165,7 +162,8 @@ po::variables_map parse(const Verb& verb, const std::vector<std::string>& args) 
     return vm;
 }
 
-int run_verb(const Tool& tool, const Verb& verb, const std::vector<std::string>& args) {
+int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) {
+    const int verbose = take_verbose(args);
     Common fallback;
     fallback.json = std::find(args.begin(), args.end(), "--json") != args.end();
     po::variables_map vm;
@@ -178,7 +176,7 @@ int run_verb(const Tool& tool, const Verb& verb, const std::vector<std::string>&
         std::cout << verb_help(tool, verb);
         return 0;
     }
-    auto common = read_common(vm);
+    auto common = read_common(vm, verbose);
     if (!common)
         return usage_error(tool, &verb, Output(fallback), common.error().front().why);
     Output out(*common);
@@ -203,7 +201,7 @@ int run_verb(const Tool& tool, const Verb& verb, const std::vector<std::string>&
 }
 
 int dispatch(const Tool& tool, int argc, char** argv) {
-    std::vector<std::string> args = split_short_verbose(argc, argv);
+    std::vector<std::string> args(argv, argv + argc);
     if (args.size() < 2)
         return usage_error(tool, nullptr, Output({}), "No verb was given.");
     const std::string verb = args[1];
@@ -271,7 +269,7 @@ void Output::findings(const Findings& list) const {
     }
 }
 
-void Output::document(Json doc, const Findings& list, Failure failure) const {
+void Output::document(const Json& doc, const Findings& list, Failure failure) const {
     if (!common_.json)
         return;
     Json whole = {

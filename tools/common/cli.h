@@ -44,7 +44,7 @@ public:
     void progress_end() const;
     void findings(const Findings&) const; // on stderr; notes only with -v; nothing with --json
     // The document of --json: `doc` plus "tool", "version", "exit_code" and "findings".
-    void document(Json doc, const Findings&, Failure) const;
+    void document(const Json& doc, const Findings&, Failure) const;
 
 private:
     bool stderr_color() const;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/diff/obstacles.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace xlp::diff {
+
+using atom::Atom;
+using atom::Module;
+using xen::SectionClass;
+
+namespace {
+
+class Survey {
+public:
+    Survey(const Program& program, const Binder& binder, const Selection& selection)
+        : program_(program), binder_(binder), selection_(selection),
+          something_to_apply_(!selection.items.empty()) {}
+
+    Findings run() {
+        for (const Unit& u : program_.units) {
+            if (u.patched && u.patched->assembly()) {
+                check_assembly(u);
+                continue;
+            }
+            if (!u.patched)
+                continue;
+            for (const Atom& a : u.patched->atoms())
+                if (!a.anonymous())
+                    check(u, a);
+            check_arrays(u);
+        }
+        if (!something_to_apply_ && !has_errors(findings_))
+            findings_.push_back(refusal("select.nothing-changed",
+                                        "The patch changes no code of the running hypervisor in "
+                                        "this configuration.",
+                                        "Nothing needs to be applied if the configuration is that "
+                                        "of the host."));
+        return std::move(findings_);
+    }
+
+private:
+    void check(const Unit&, const Atom&);
+    void check_data(const Unit&, const Atom&, const Atom& twin);
+    void check_assembly(const Unit&);
+    void check_arrays(const Unit&);
+    void boot_only(const Unit&, const Atom&, std::string what);
+
+    void add(Finding f) { findings_.push_back(std::move(f)); }
+    static Where at(const Unit& u, const Atom& a) { return {u.name, a.label(), u.source, 0}; }
+
+    const Program& program_;
+    const Binder& binder_;
+    const Selection& selection_;
+    bool something_to_apply_;
+    Findings findings_;
+};
+
+void Survey::boot_only(const Unit& u, const Atom& a, std::string what) {
+    const char* remedy = "If the fix depends on it, do its work in a load hook "
+                         "(xen-patches/examples), or reboot into the fixed hypervisor.";
+    if (something_to_apply_)
+        add(warning("init.half", what + " That half of the patch takes no effect.", remedy,
+                    at(u, a)));
+    else
+        add(refusal("init.only", std::move(what), remedy, at(u, a)));
+}
+
+void Survey::check_data(const Unit& u, const Atom& a, const Atom& twin) {
+    const Difference& d = u.differences.at(a.id);
+    if (a.section_class == SectionClass::per_cpu) {
+        add(refusal("data.per-cpu-changed",
+                    fmt::format("The per-CPU variable changed: {}. The hypervisor's per-CPU areas "
+                                "keep the old one.",
+                                d.why),
+                    "Keep the variable as it is and put new state elsewhere.", at(u, a)));
+        return;
+    }
+    const std::string sizes = a.size != twin.size
+                                  ? fmt::format(" It grew from {} to {} bytes.", twin.size, a.size)
+                                  : std::string();
+    add(refusal("data.changed",
+                fmt::format("Data that lives in the hypervisor changed: {}.{} Unpatched code and "
+                            "earlier writes know only the old one.",
+                            d.why, sizes),
+                "Leave the initial value alone and set the new one in a load hook "
+                "(xen-patches/examples), or keep new state in a variable of its own. If a hook of "
+                "this patch does that, say --allow data.changed:NAME.",
+                at(u, a)));
+}
+
+void Survey::check(const Unit& u, const Atom& a) {
+    const State state = u.state(a.id);
+    if (state == State::same || state == State::line_only)
+        return;
+    const Atom* twin = u.twin(a.id);
+    switch (a.section_class) {
+    case SectionClass::init_text:
+        if (state == State::changed || (twin == nullptr && !something_to_apply_))
+            boot_only(u, a, "This function runs at boot only and is gone afterwards.");
+        return;
+    case SectionClass::init_data:
+        if (state == State::changed)
+            boot_only(u, a, "This datum is used at boot only and is gone afterwards.");
+        return;
+    case SectionClass::entry_text:
+        add(refusal("select.entry-text",
+                    "This code cannot be redirected: it runs where payloads are not mapped, or has "
+                    "no room for a jump.",
+                    "Such a fix needs a reboot.", at(u, a)));
+        return;
+    case SectionClass::data:
+    case SectionClass::per_cpu:
+        if (state == State::changed)
+            check_data(u, a, *twin);
+        return;
+    default:
+        return;
+    }
+}
+
+void Survey::check_assembly(const Unit& u) {
+    if (!u.original) {
+        add(refusal("assembly.added", "The patch brings a new assembly file.",
+                    "Write the new code in C, or reboot.", {u.name, {}, u.source, 0}));
+        return;
+    }
+    for (const Atom& a : u.patched->atoms()) {
+        if (a.anonymous() || u.state(a.id) == State::same)
+            continue;
+        add(refusal("assembly.changed",
+                    "Assembly code changed. It has no function boundaries that a jump could be put "
+                    "at safely, and may be running on another CPU or stack while patches are "
+                    "applied.",
+                    "Such a fix needs a reboot, or a change in the C code that calls it.",
+                    at(u, a)));
+    }
+}
+
+// Boot-time arrays: the running hypervisor walked them once.
+void Survey::check_arrays(const Unit& u) {
+    static const std::vector<Atom> none;
+    const auto& before = u.original ? u.original->arrays() : none;
+    for (const Atom& a : u.patched->arrays()) {
+        if (a.section_class != SectionClass::registration)
+            continue;
+        auto old = std::find_if(before.begin(), before.end(),
+                                [&](const Atom& o) { return o.name == a.name; });
+        if (old == before.end() || old->size != a.size)
+            boot_only(u, a,
+                      fmt::format("The patch registers something in {}, an array that the "
+                                  "hypervisor reads at boot only.",
+                                  a.name));
+    }
+}
+
+} // namespace
+
+Findings obstacles(const Program& program, const Binder& binder, const Selection& selection) {
+    return Survey(program, binder, selection).run();
+}
+
+} // namespace xlp::diff

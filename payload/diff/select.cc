@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Reachability from roots, as a linker collects garbage: roots are the changed functions (and hooks
+// that the patch brings); what their references are carried by is marked and walked in turn. What
+// changed and cannot be reached this way - data, boot code, assembly - becomes a finding.
+#include "payload/diff/select.h"
+
+#include "payload/diff/obstacles.h"
+
+#include <algorithm>
+#include <deque>
+#include <fmt/format.h>
+
+namespace xlp::diff {
+
+using atom::Atom;
+using atom::Module;
+using atom::no_atom;
+using atom::Reference;
+using xen::SectionClass;
+
+namespace {
+
+Where where_of(const Unit& u, const Atom& a) {
+    return {u.name, a.label(), u.source, 0};
+}
+
+class Selector {
+public:
+    Selector(const Program& program, const Binder& binder) : program_(program), binder_(binder) {}
+
+    Selection run() {
+        for (std::size_t u = 0; u < program_.units.size(); ++u)
+            if (program_.units[u].patched)
+                find_roots(u);
+        walk();
+        include_readers_of_changed_constants();
+        return std::move(s_);
+    }
+
+private:
+    void find_roots(std::size_t unit);
+    void replace(Place, std::string reason, std::ptrdiff_t because);
+    std::size_t include(Place, Role, std::string reason, std::ptrdiff_t because);
+    void walk();
+    void follow(std::size_t item, const Reference&);
+    void carry(std::size_t item, Place target, bool branch);
+    void check_new_data(const Unit&, const Atom&);
+    void check_boot_reference(std::size_t item, const Binding&);
+    void include_readers_of_changed_constants();
+    bool include_readers(Place constant);
+
+    const Program& program_;
+    const Binder& binder_;
+    Selection s_;
+    std::deque<std::size_t> pending_; // items whose references are still to be followed
+};
+
+std::size_t Selector::include(Place p, Role role, std::string reason, std::ptrdiff_t because) {
+    auto [it, fresh] = s_.index.try_emplace(p, s_.items.size());
+    if (fresh) {
+        Included i;
+        i.place = p;
+        i.role = role;
+        i.reason = std::move(reason);
+        i.because = because;
+        s_.items.push_back(std::move(i));
+        pending_.push_back(it->second);
+    }
+    return it->second;
+}
+
+void Selector::replace(Place p, std::string reason, std::ptrdiff_t because) {
+    if (s_.contains(p))
+        return;
+    const Unit& u = program_.units[p.unit];
+    const Atom& a = program_.atom(p);
+    const Atom* twin = program_.twin(p);
+    const Binding old = binder_.in_image(*twin);
+    if (old.kind != Binding::Kind::image) {
+        s_.findings.push_back(refusal(
+            "select.not-in-image", fmt::format("This function must be replaced, but {}.", old.why),
+            "Check that --source, --config and --xen-syms belong together.", where_of(u, a)));
+        return;
+    }
+    const std::size_t i = include(p, Role::replacement, std::move(reason), because);
+    Included& item = s_.items[i];
+    item.old_name = old.name;
+    item.old_address = old.address;
+    for (const xen::ImageSymbol* symbol : binder_.image().find(old.name))
+        if (symbol->size) {
+            item.old_size = room_of(binder_.image(), *symbol);
+            break;
+        }
+    if (!item.old_size)
+        item.old_size = twin->size;
+}
+
+void Selector::find_roots(std::size_t unit) {
+    const Unit& u = program_.units[unit];
+    for (const Atom& a : u.patched->atoms()) {
+        if (!a.is_function() || a.anonymous() || u.patched->assembly())
+            continue;
+        if (u.state(a.id) == State::line_only)
+            s_.line_only.push_back(a.xen_name());
+        if (u.state(a.id) != State::changed || a.section_class != SectionClass::text
+            || atom::cold_parent(a.name))
+            continue;
+        replace({unit, a.id}, u.differences.at(a.id).why, -1);
+    }
+    for (std::size_t i = 0; i < u.patched->arrays().size(); ++i) {
+        const Atom& array = u.patched->arrays()[i];
+        if (array.section_class != SectionClass::hooks)
+            continue;
+        s_.hooks.push_back({unit, i});
+        for (const Reference& r : array.references) {
+            Binding b = binder_.bind(unit, r);
+            if (b.kind == Binding::Kind::carried)
+                include(b.place, Role::addition, fmt::format("hook in {}", array.name), -1);
+        }
+    }
+}
+
+void Selector::walk() {
+    while (!pending_.empty()) {
+        const std::size_t item = pending_.front();
+        pending_.pop_front();
+        const Atom& a = program_.atom(s_.items[item].place);
+        for (const Reference& r : a.references)
+            follow(item, r);
+        for (const atom::Entry& e : a.entries)
+            for (std::size_t r = 1; r < e.references.size(); ++r)
+                follow(item, e.references[r]);
+    }
+}
+
+void Selector::follow(std::size_t item, const Reference& r) {
+    const Place from = s_.items[item].place;
+    const Binding b = binder_.bind(from.unit, r);
+    switch (b.kind) {
+    case Binding::Kind::carried:
+        return carry(item, b.place, r.branch);
+    case Binding::Kind::image:
+        if (b.gone_after_boot)
+            check_boot_reference(item, b);
+        return;
+    case Binding::Kind::unresolved:
+        s_.findings.push_back(
+            refusal("bind.unresolved",
+                    fmt::format("It refers to something that cannot be tied to the running "
+                                "hypervisor: {}.",
+                                b.why),
+                    "Check that --source, --config and --xen-syms belong together; a new function "
+                    "must be in a file that the patch touches.",
+                    where_of(program_.units[from.unit], program_.atom(from))));
+        return;
+    }
+}
+
+// A reference to boot code or data that the old function had as well is in code that no longer runs
+// after boot; a new one is a fault.
+void Selector::check_boot_reference(std::size_t item, const Binding& b) {
+    const Place from = s_.items[item].place;
+    const Unit& u = program_.units[from.unit];
+    if (const Atom* old = program_.twin(from)) {
+        for (const Reference& r : old->references) {
+            const std::string name =
+                r.atom == no_atom ? std::string(r.external) : u.original->atom(r.atom).xen_name();
+            if (name == b.name)
+                return;
+        }
+    }
+    s_.findings.push_back(
+        refusal("select.init-reference",
+                fmt::format("It refers to `{}', which is freed after boot.", b.name),
+                "Change the patch so that it does not use __init code or data.",
+                where_of(u, program_.atom(from))));
+}
+
+void Selector::carry(std::size_t item, Place target, bool branch) {
+    const Unit& u = program_.units[target.unit];
+    const Atom& a = program_.atom(target);
+    const std::string by = program_.atom(s_.items[item].place).label();
+    const auto because = static_cast<std::ptrdiff_t>(item);
+    switch (a.section_class) {
+    case SectionClass::text:
+        if (atom::cold_parent(a.name)) {
+            include(target, Role::companion, fmt::format("cold part of {}", by), because);
+        } else if (program_.state(target) == State::changed) {
+            replace(target, u.differences.at(target.atom).why, because);
+        } else {
+            include(target, Role::addition,
+                    fmt::format("new, {} by {}", branch ? "called" : "used", by), because);
+        }
+        return;
+    case SectionClass::fragment:
+    case SectionClass::replacement:
+        include(target, Role::companion, fmt::format("piece of {}", by), because);
+        return;
+    case SectionClass::constant:
+    case SectionClass::string:
+    case SectionClass::literal:
+        include(target, Role::constant, fmt::format("read by {}", by), because);
+        return;
+    case SectionClass::data:
+        check_new_data(u, a);
+        include(target, Role::new_data, fmt::format("used by {}", by), because);
+        return;
+    case SectionClass::per_cpu:
+        s_.findings.push_back(refusal(
+            "data.per-cpu-new",
+            fmt::format("The patch brings the per-CPU variable `{}' (used by {}): the hypervisor's "
+                        "per-CPU area was laid out when it was linked and has no place for it.",
+                        a.label(), by),
+            "Use an array indexed by CPU, or state kept elsewhere (xen-patches/examples).",
+            where_of(u, a)));
+        return;
+    default:
+        s_.findings.push_back(refusal(
+            "select.init-reference",
+            fmt::format("{} newly refers to `{}', which lies in {}.", by, a.label(),
+                        u.patched->object().sections()[a.section].name),
+            "Change the patch so that it does not use boot-time code or data.", where_of(u, a)));
+        return;
+    }
+}
+
+void Selector::check_new_data(const Unit& u, const Atom& a) {
+    if (a.anonymous())
+        s_.findings.push_back(refusal("data.nameless",
+                                      "Writable data without a name cannot be told apart from that "
+                                      "of the running hypervisor.",
+                                      "Give the datum a name in the patch.", where_of(u, a)));
+    else if (u.states[a.id] == State::added)
+        s_.findings.push_back(
+            note("data.new",
+                 fmt::format("The payload brings the variable `{}'. Its value is lost when the "
+                             "payload is unloaded, and Xen does not re-apply a reverted payload "
+                             "that has writable data: unload and upload it again instead.",
+                             a.label()),
+                 {}, where_of(u, a)));
+}
+
+// Functions that read a carried constant whose contents changed must read the new one, also if
+// their own code is the same.
+void Selector::include_readers_of_changed_constants() {
+    for (bool again = true; again;) {
+        again = false;
+        for (std::size_t u = 0; u < program_.units.size(); ++u) {
+            if (!program_.units[u].patched)
+                continue;
+            for (const Atom& a : program_.units[u].patched->atoms())
+                if (a.section_class == SectionClass::constant && !a.anonymous()
+                    && program_.units[u].state(a.id) == State::changed)
+                    again |= include_readers({u, a.id});
+        }
+        walk();
+    }
+}
+
+bool Selector::include_readers(Place constant) {
+    bool fresh = false;
+    const Atom& changed = program_.atom(constant);
+    for (std::size_t u = 0; u < program_.units.size(); ++u) {
+        const Unit& unit = program_.units[u];
+        if (!unit.patched || unit.patched->assembly() || (u != constant.unit && !changed.global))
+            continue;
+        for (const Atom& reader : unit.patched->atoms()) {
+            const bool reads = std::any_of(
+                reader.references.begin(), reader.references.end(), [&](const Reference& r) {
+                    return u == constant.unit ? r.atom == constant.atom
+                                              : r.atom == no_atom && r.external == changed.name;
+                });
+            if (!reads || reader.section_class != SectionClass::text || reader.anonymous()
+                || s_.contains({u, reader.id}) || !unit.twin(reader.id)
+                || atom::cold_parent(reader.name))
+                continue;
+            replace({u, reader.id},
+                    fmt::format("it reads `{}', whose contents changed", changed.label()), -1);
+            fresh = true;
+        }
+    }
+    return fresh;
+}
+
+} // namespace
+
+bool Allowances::allows(const Finding& f) const {
+    return std::any_of(granted.begin(), granted.end(), [&](const std::string& g) {
+        return g == f.code || g == f.code + ":" + f.where.function;
+    });
+}
+
+std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {
+    const xen::Address end = function.address + function.size;
+    const auto& symbols = image.symbols();
+    auto next =
+        std::lower_bound(symbols.begin(), symbols.end(), end,
+                         [](const xen::ImageSymbol& s, xen::Address a) { return s.address < a; });
+    // a trampoline needs nine bytes at the most
+    const xen::Address limit = std::min<xen::Address>(next == symbols.end() ? end : next->address,
+                                                      std::max(end, function.address + 9));
+    xen::Address a = end;
+    for (; a < limit; ++a) {
+        const elf::View b = image.bytes(a, 1);
+        if (b.empty() || (b[0] != 0x90 && b[0] != 0xcc))
+            break;
+    }
+    return a - function.address;
+}
+
+Selection select(const Program& program, const Binder& binder, const Allowances& allowances) {
+    Selection s = Selector(program, binder).run();
+    append(s.findings, obstacles(program, binder, s));
+    for (Finding& f : s.findings)
+        if (f.severity == Severity::error && allowances.allows(f)) {
+            f.severity = Severity::warning;
+            f.failure = Failure::none;
+            f.why += " (allowed by --allow)";
+        }
+    return s;
+}
+
+} // namespace xlp::diff

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What goes into the payload: changed functions, what they newly need, and nothing else; and what
+// forbids a payload. Each inclusion knows why it is there.
+#pragma once
+
+#include "payload/diff/bind.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace xlp::diff {
+
+enum class Role {
+    replacement, // function that takes the place of one in the hypervisor
+    addition,    // new function
+    companion,   // cold part or nameless fragment of an included function
+    constant,    // string, literal, table: read-only contents carried along
+    new_data     // variable that the patch brings
+};
+
+struct Included {
+    Place place;
+    Role role{};
+    std::string reason;          // half a sentence: "its code changed", "called by"
+    std::ptrdiff_t because = -1; // index of the inclusion that needs it, -1 for roots
+    // of a replacement: the symbol that it takes the place of
+    std::string old_name;
+    xen::Address old_address = 0;
+    std::uint64_t old_size = 0; // bytes from old_address that belong to the old function
+};
+
+// A hook section (.livepatch.hooks.load, ...) that the patch brings.
+struct HookArray {
+    std::size_t unit = 0;
+    std::size_t index = 0; // in Module::arrays()
+};
+
+struct Selection {
+    std::vector<Included> items; // replacements in order of unit and place, then what they need
+    std::map<Place, std::size_t> index; // of items
+    std::vector<HookArray> hooks;
+    std::vector<std::string> line_only; // functions left out as they differ by line numbers only
+    Findings findings;                  // refusals, warnings and notes
+
+    bool contains(Place p) const { return index.contains(p); }
+};
+
+// What the user has taken care of, by "code" or "code:name" of the refusal.
+struct Allowances {
+    std::vector<std::string> granted;
+    bool allows(const Finding&) const;
+};
+
+Selection select(const Program&, const Binder&, const Allowances&);
+
+// Bytes from an old function's start that a replacement may overwrite: its size, and the padding up
+// to what follows it in the image.
+std::uint64_t room_of(const xen::Image&, const xen::ImageSymbol& function);
+
+} // namespace xlp::diff

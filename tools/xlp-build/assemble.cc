@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/assemble.h"
+
+#include <atomic>
+#include <fmt/format.h>
+#include <thread>
+
+namespace xlp::build {
+
+namespace {
+
+// Runs `work(i)` for 0 <= i < count in up to `jobs` threads.
+void in_parallel(std::size_t count, unsigned jobs, const std::function<void(std::size_t)>& work) {
+    std::atomic<std::size_t> next{0};
+    auto loop = [&] {
+        for (std::size_t i; (i = next++) < count;)
+            work(i);
+    };
+    std::vector<std::jthread> threads;
+    for (unsigned t = 1; t < jobs && t < count; ++t)
+        threads.emplace_back(loop);
+    loop();
+}
+
+Result<void> read_side(const std::filesystem::path& path, xen::Version version,
+                       std::optional<atom::Module>& out) {
+    if (path.empty())
+        return {};
+    auto object = elf::Object::read(path);
+    if (!object)
+        return tl::unexpected(std::move(object.error()));
+    auto module = atom::Module::from(std::move(*object), version);
+    if (!module)
+        return tl::unexpected(std::move(module.error()));
+    out = std::move(*module);
+    return {};
+}
+
+Result<diff::Unit> read_unit(const ObjectPair& pair, xen::Version version) {
+    diff::Unit u;
+    u.name = pair.name;
+    u.source = pair.source;
+    if (auto ok = read_side(pair.original, version, u.original); !ok)
+        return tl::unexpected(std::move(ok.error()));
+    if (auto ok = read_side(pair.patched, version, u.patched); !ok)
+        return tl::unexpected(std::move(ok.error()));
+    return u;
+}
+
+// Compiles the units that may differ by line numbers only once more, with stable lines.
+Result<void> add_stable(diff::Program& program, const std::vector<ObjectPair>& pairs,
+                        xen::Version version, const AssembleOptions& options) {
+    if (!options.compile_stable)
+        return {};
+    bool any = false;
+    for (diff::Unit& u : program.units) {
+        if (!diff::wants_stable_lines(u))
+            continue;
+        auto pair = std::find_if(pairs.begin(), pairs.end(),
+                                 [&](const ObjectPair& p) { return p.name == u.name; });
+        auto path = options.compile_stable(*pair);
+        if (!path)
+            return tl::unexpected(std::move(path.error()));
+        if (auto ok = read_side(*path, version, u.stable); !ok)
+            return ok;
+        any |= u.stable.has_value();
+    }
+    if (any)
+        program.compare_units();
+    return {};
+}
+
+} // namespace
+
+Result<diff::Program> read_program(const std::vector<ObjectPair>& pairs, xen::Version version,
+                                   unsigned jobs) {
+    std::vector<Result<diff::Unit>> read(pairs.size(), Result<diff::Unit>(diff::Unit{}));
+    in_parallel(pairs.size(), jobs, [&](std::size_t i) { read[i] = read_unit(pairs[i], version); });
+    diff::Program program;
+    Findings bad;
+    for (auto& u : read) {
+        if (u)
+            program.units.push_back(std::move(*u));
+        else
+            append(bad, std::move(u.error()));
+    }
+    if (!bad.empty())
+        return fail(std::move(bad));
+    program.compare_units();
+    return program;
+}
+
+Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image& image,
+                          const AssembleOptions& options) {
+    auto program = read_program(pairs, image.version(), options.jobs);
+    if (!program)
+        return tl::unexpected(std::move(program.error()));
+    if (auto ok = add_stable(*program, pairs, image.version(), options); !ok)
+        return tl::unexpected(std::move(ok.error()));
+    Assembly a;
+    a.program = std::move(*program);
+    const diff::Binder binder(a.program, image);
+    a.selection = diff::select(a.program, binder, options.allowances);
+    a.findings = a.selection.findings;
+    if (has_errors(a.findings))
+        return fail(std::move(a.findings));
+    emit::Options emit_options;
+    emit_options.depends = options.depends.empty() ? image.build_id() : options.depends;
+    emit_options.modinfo = options.modinfo;
+    auto payload = emit::emit(a.program, a.selection, binder, emit_options);
+    if (!payload) {
+        append(a.findings, std::move(payload.error()));
+        return fail(std::move(a.findings));
+    }
+    a.payload = std::move(*payload);
+    return a;
+}
+
+namespace {
+
+const char* role_name(diff::Role r) {
+    switch (r) {
+    case diff::Role::replacement:
+        return "replacement";
+    case diff::Role::addition:
+        return "addition";
+    case diff::Role::companion:
+        return "companion";
+    case diff::Role::constant:
+        return "constant";
+    case diff::Role::new_data:
+        return "new data";
+    }
+    return "";
+}
+
+} // namespace
+
+cli::Json describe(const Assembly& a) {
+    cli::Json j;
+    j["build_id"] = elf::hex(a.payload.build_id);
+    j["size"] = a.payload.bytes.size();
+    j["contents"] = cli::Json::array();
+    for (const diff::Included& i : a.selection.items) {
+        const atom::Atom& atom = a.program.atom(i.place);
+        cli::Json one = {{"role", role_name(i.role)},
+                         {"name", atom.label()},
+                         {"unit", a.program.units[i.place.unit].name},
+                         {"size", atom.size},
+                         {"reason", i.reason}};
+        if (i.role == diff::Role::replacement) {
+            one["replaces"] = i.old_name;
+            one["old_size"] = i.old_size;
+        }
+        if (i.because >= 0)
+            one["because_of"] =
+                a.program.atom(a.selection.items[static_cast<std::size_t>(i.because)].place)
+                    .label();
+        j["contents"].push_back(std::move(one));
+    }
+    j["line_only"] = a.selection.line_only;
+    return j;
+}
+
+std::vector<std::string> explain(const Assembly& a) {
+    std::vector<std::string> lines;
+    for (const diff::Included& i : a.selection.items) {
+        const atom::Atom& atom = a.program.atom(i.place);
+        lines.push_back(fmt::format("{:<11} {} ({}, {} bytes): {}", role_name(i.role), atom.label(),
+                                    a.program.units[i.place.unit].name, atom.size, i.reason));
+    }
+    for (const std::string& name : a.selection.line_only)
+        lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
+    return lines;
+}
+
+} // namespace xlp::build

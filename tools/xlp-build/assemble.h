@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// From pairs of objects to a proven payload: the part of the pipeline that `payload` and `diff`
+// share. compare -> select -> match -> emit -> verify.
+#pragma once
+
+#include "payload/emit/emit.h"
+#include "tools/common/cli.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace xlp::build {
+
+// A unit's objects on disk; empty paths where the unit is new or gone.
+struct ObjectPair {
+    std::string name;   // "common/domain.o"
+    std::string source; // "common/domain.c"
+    std::filesystem::path original, patched;
+};
+
+struct AssembleOptions {
+    elf::BuildId depends; // empty: the hypervisor's
+    std::vector<std::pair<std::string, std::string>> modinfo;
+    diff::Allowances allowances;
+    // Compiles a unit with stable lines; gives an empty path where no line moved. May be empty.
+    std::function<Result<std::filesystem::path>(const ObjectPair&)> compile_stable;
+    unsigned jobs = 1;
+};
+
+struct Assembly {
+    diff::Program program;
+    diff::Selection selection;
+    emit::Payload payload;
+    Findings findings; // warnings and notes
+};
+
+// Reads and compares every pair. Errors: unreadable objects, odd tables.
+Result<diff::Program> read_program(const std::vector<ObjectPair>&, xen::Version, unsigned jobs);
+
+// The payload, or every reason why there can be none.
+Result<Assembly> assemble(const std::vector<ObjectPair>&, const xen::Image&,
+                          const AssembleOptions&);
+
+// What --explain, -v and --json say of an assembly.
+cli::Json describe(const Assembly&);
+std::vector<std::string> explain(const Assembly&);
+
+} // namespace xlp::build

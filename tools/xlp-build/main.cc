@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/verbs.h"
+
+int main(int argc, char** argv) {
+    using namespace xlp::build;
+    return xlp::cli::run(
+        {"xlp-build", "build live patches for the Xen hypervisor", {diff_verb(), verify_verb()}},
+        argc, argv);
+}

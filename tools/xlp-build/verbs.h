@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The verbs of xlp-build; each in a file of its own, cmd_<verb>.cc.
+#pragma once
+
+#include "tools/common/cli.h"
+
+namespace xlp::build {
+
+cli::Verb payload_verb();
+cli::Verb diff_verb();
+cli::Verb inspect_verb();
+cli::Verb verify_verb(); // cmd_verify.cc
+
+} // namespace xlp::build
