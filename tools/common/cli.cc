@@ -195,7 +195,7 @@ int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) 
         append(findings, result.error());
     Failure failure = failure_of(findings);
     out.findings(findings);
-    out.document(std::move(doc), findings, failure);
+    out.document(doc, findings, failure);
     std::cout.flush();
     return static_cast<int>(failure);
 }
