@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "payload/elf/object.h"
+#include "tools/xlp/blob.h"
 #include "tools/xlp/names.h"
 #include "tools/xlp/verbs.h"
 
@@ -10,49 +10,28 @@ namespace {
 
 namespace po = cli::po;
 
-struct Item {
-    std::string name;
-    elf::Bytes bytes;
-    bool uploaded = false;
-};
-
-Result<std::vector<Item>> read_all(const std::vector<std::string>& files) {
-    std::vector<Item> items;
+// Everything is uploaded before anything is applied: most refusals come at the upload, while
+// nothing has changed.
+Result<Plan> plan_load(const std::vector<std::string>& files, std::uint32_t flags) {
+    Plan plan{"load", {}};
+    std::vector<Step> applies;
     Findings wrong;
     for (const std::string& file : files) {
         const std::string name = name_of_file(file);
         if (auto ok = check_new_name(name); !ok)
             append(wrong, ok.error());
-        auto bytes = elf::read_file(file);
-        if (bytes)
-            items.push_back({name, std::move(*bytes)});
-        else
-            append(wrong, bytes.error());
+        auto blob = read_blob(file);
+        if (!blob) {
+            append(wrong, blob.error());
+            continue;
+        }
+        plan.steps.push_back({Step::Kind::upload, name, *blob});
+        applies.push_back({Step::Kind::apply, name, nullptr, flags});
     }
     if (has_errors(wrong))
         return tl::unexpected(wrong);
-    return items;
-}
-
-Result<void> load_all(Operator& op, std::vector<Item>& items, std::uint32_t flags) {
-    for (Item& i : items) {
-        if (auto done = op.upload(i.name, i.bytes); !done)
-            return done;
-        i.uploaded = true;
-        if (auto done = op.act(Action::apply, i.name, flags); !done)
-            return tl::unexpected(done.error());
-    }
-    return {};
-}
-
-void undo(Operator& op, const std::vector<Item>& items, Findings& findings) {
-    for (auto i = items.rbegin(); i != items.rend(); ++i) {
-        if (!i->uploaded)
-            continue;
-        for (Action action : {Action::revert, Action::unload})
-            if (auto done = op.act(action, i->name); !done)
-                append(findings, done.error());
-    }
+    plan.steps.insert(plan.steps.end(), applies.begin(), applies.end());
+    return plan;
 }
 
 } // namespace
@@ -70,21 +49,22 @@ cli::Verb load_verb(const Machine& machine) {
     add_action_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, cli::Json& doc,
                        Findings& findings) -> Result<void> {
-        auto items = read_all(vm["file"].as<std::vector<std::string>>());
-        if (!items)
-            return tl::unexpected(items.error());
-        auto s = open_session(machine, vm, out);
-        if (!s)
-            return tl::unexpected(s.error());
-        doc["xen"] = describe(*s);
-        auto done = load_all(*s->op, *items, vm.count("nodeps") ? nodeps_flag : 0);
-        if (!done) {
-            undo(*s->op, *items, findings);
+        auto plan = plan_load(vm["file"].as<std::vector<std::string>>(),
+                              vm.count("nodeps") ? nodeps_flag : 0);
+        if (!plan)
+            return tl::unexpected(plan.error());
+        auto o = open_operation(machine, vm, out);
+        if (!o)
+            return tl::unexpected(o.error());
+        doc["xen"] = describe(o->session);
+        if (auto done = o->executor->run(*plan, findings); !done)
             return done;
-        }
-        for (const Item& i : *items) {
-            doc["loaded"].push_back(i.name);
-            out.text(fmt::format("{}: applied", i.name));
+        doc["loaded"] = cli::Json::array();
+        for (const Step& s : plan->steps) {
+            if (s.kind != Step::Kind::apply)
+                continue;
+            doc["loaded"].push_back(s.name);
+            out.text(fmt::format("{}: applied", s.name));
         }
         return {};
     };

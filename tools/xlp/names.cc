@@ -4,6 +4,7 @@
 #include "tools/xlp/hypervisor.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 
 namespace xlp::host {
@@ -52,6 +53,30 @@ std::string name_of_file(const std::filesystem::path& path) {
     const std::string file = path.filename();
     const std::size_t dot = file.rfind('.');
     return dot == file.npos ? file : file.substr(0, dot);
+}
+
+std::string encode_name(const std::string& name) {
+    std::string s;
+    for (char c : name)
+        s += c == '%' || control(c) || static_cast<unsigned char>(c) >= 0x80
+                 ? fmt::format("%{:02x}", static_cast<unsigned char>(c))
+                 : std::string(1, c);
+    return s;
+}
+
+std::string decode_name(const std::string& encoded) {
+    std::string s;
+    for (std::size_t i = 0; i < encoded.size(); ++i) {
+        unsigned value = 0;
+        const char* digits = encoded.data() + i + 1;
+        if (encoded[i] == '%' && i + 2 < encoded.size()
+            && std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2) {
+            s += static_cast<char>(value);
+            i += 2;
+        } else
+            s += encoded[i];
+    }
+    return s;
 }
 
 } // namespace xlp::host

@@ -19,4 +19,8 @@ std::string name_of_file(const std::filesystem::path&);
 // For a line of text: control characters as \xNN.
 std::string printable(const std::string& name);
 
+// Reversible and always ASCII, for files of our own: control and non-ASCII bytes and % as %NN.
+std::string encode_name(const std::string& name);
+std::string decode_name(const std::string& encoded);
+
 } // namespace xlp::host

@@ -43,6 +43,10 @@ Result<std::optional<Status>> Operator::look(const std::string& name) {
     }
 }
 
+Result<std::optional<Status>> Operator::settled(const std::string& name) {
+    return settle(name, limits_.timeout + limits_.settle);
+}
+
 Result<std::optional<Status>> Operator::settle(const std::string& name, Nanoseconds limit) {
     const Nanoseconds end = clock_.now() + limit;
     for (Nanoseconds pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
@@ -96,7 +100,7 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
                                 "See that no other tool is patching this host.",
                                 {{}, name, {}, 0}));
     };
-    auto before = settle(name, limits_.timeout + limits_.settle);
+    auto before = settled(name);
     if (!before)
         return tl::unexpected(before.error());
     if (!*before)
@@ -112,6 +116,7 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
     Nanoseconds timeout = std::min(limits_.timeout, limits_.ceiling);
     XenErrno last{EAGAIN};
     bool scheduled = false;
+    unsigned not_on_top = 0;
     for (unsigned attempt = 1; attempt <= limits_.attempts; ++attempt) {
         if (attempt > 1) {
             clock_.sleep(std::min<Nanoseconds>(longest_pause * 5,
@@ -124,11 +129,8 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
         scheduled = sent.has_value();
         if (!sent) {
             last = sent.error();
-            if (last.code == ENOENT && action == Action::unload)
-                return true; // what unloading leads to, whoever did it
-            if (last.code == ENOENT)
-                return vanished();
-            if (last.code != EBUSY && last.code != EINTR && last.code != EAGAIN)
+            if (last.code != EBUSY && last.code != EINTR && last.code != EAGAIN
+                && last.code != ENOENT)
                 break;
         }
         // refused as busy, nothing of ours is scheduled, whatever the status says
@@ -143,6 +145,9 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
         // asked for is a stale one, for a scheduled action would have made Xen say EBUSY
         if (reached(action, s) && (s.rc == 0 || (scheduled && s.rc == -EAGAIN)))
             return !(doubtful && reached(action, *before));
+        // a refusal to schedule leaves -EAGAIN behind; without it, Xen did not get as far
+        if (busy && s.rc == 0 && action == Action::revert && ++not_on_top == 2)
+            break;
         if (!scheduled)
             continue;
         if (s.rc == 0) {

@@ -31,6 +31,9 @@ public:
     // What became of the name; nothing when there is no such payload.
     Result<std::optional<Status>> look(const std::string& name);
 
+    // The same, once nothing is scheduled for it; rc is still -EAGAIN when that took too long.
+    Result<std::optional<Status>> settled(const std::string& name);
+
     // Uploads and reads back. A name already there is refused.
     Result<void> upload(const std::string& name, std::span<const std::uint8_t> payload,
                         bool force = false);
@@ -39,8 +42,6 @@ public:
     Result<bool> act(Action, const std::string& name, std::uint32_t flags = 0);
 
 private:
-    struct Attempt; // state of one act()
-    // Waits until nothing is scheduled; gives the last status, rc still -EAGAIN if time ran out.
     Result<std::optional<Status>> settle(const std::string& name, Nanoseconds limit);
     bool reached(Action, const std::optional<Status>&) const;
     void say(const std::string&) const;

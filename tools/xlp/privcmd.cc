@@ -63,7 +63,7 @@ public:
     Call<std::uint32_t> probe() {
         for (interface_ = abi::newest_interface; interface_ >= abi::oldest_interface;
              --interface_) {
-            auto found = list_once(0);
+            auto found = list_once(0, {});
             if (found)
                 return interface_;
             if (found.error().code != EACCES)
@@ -95,7 +95,7 @@ private:
 
     Call<int> hypercall(std::uint64_t op, std::uint64_t a0, std::uint64_t a1 = 0);
     Call<int> sysctl(HypercallMemory&, abi::Op, std::uint32_t flags = 0);
-    Call<Page> list_once(std::uint32_t idx, Room room = {});
+    Call<Page> list_once(std::uint32_t idx, Room room);
     // Lays the name behind the Sysctl; Xen takes at most 128 bytes with the NUL.
     static Call<abi::Name> lay_name(HypercallMemory&, const std::string&);
     static constexpr std::size_t name_at = round8(sizeof(abi::Sysctl));
@@ -211,7 +211,7 @@ Call<std::vector<Payload>> Privcmd::list() {
     // 4.14 to 4.20 write whatever there is into the room given, so there is more than enough
     constexpr std::uint32_t slack_names = 64 * 128, slack_metadata = 256 << 10;
     for (int attempt = 0; attempt < 8; ++attempt) {
-        auto sizes = list_once(0);
+        auto sizes = list_once(0, {});
         if (!sizes)
             return tl::unexpected(sizes.error());
         std::vector<Payload> all;

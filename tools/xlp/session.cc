@@ -28,7 +28,11 @@ void add_action_options(cli::po::options_description& o) {
         "attempts", cli::po::value<unsigned>()->default_value(8)->value_name("N"),
         "how often a busy or timed-out action is tried; the time doubles with each")(
         "wait", cli::po::value<std::string>()->default_value("3s")->value_name("TIME"),
-        "how long beyond the timeout to wait for an end to be reported");
+        "how long beyond the timeout to wait for an end to be reported")(
+        "lock", cli::po::value<std::string>()->value_name("FILE"),
+        "the lock that keeps others from changing this host (/run/xlp.lock)")(
+        "lock-wait", cli::po::value<std::string>()->default_value("10s")->value_name("TIME"),
+        "how long to wait for another xlp to end");
 }
 
 Result<Nanoseconds> parse_duration(const std::string& text) {
@@ -96,6 +100,25 @@ Result<Session> open_session(const Machine& machine, const cli::po::variables_ma
                            s.identity.build_id.empty() ? "unknown" : s.identity.build_id,
                            s.xen->transport()));
     return s;
+}
+
+Result<Operation> open_operation(const Machine& machine, const cli::po::variables_map& vm,
+                                 const cli::Output& out) {
+    auto patience = parse_duration(vm["lock-wait"].as<std::string>());
+    if (!patience)
+        return tl::unexpected(patience.error());
+    const std::filesystem::path file =
+        vm.count("lock") ? vm["lock"].as<std::string>() : machine.paths.lock().string();
+    auto lock = Lock::take(file, machine.clock, *patience);
+    if (!lock)
+        return tl::unexpected(lock.error());
+    auto session = open_session(machine, vm, out);
+    if (!session)
+        return tl::unexpected(session.error());
+    Operation o{std::move(*lock), std::move(*session), nullptr};
+    o.executor = std::make_unique<Executor>(*o.session.xen, *o.session.op, machine.paths,
+                                            [&out](const std::string& line) { out.detail(line); });
+    return o;
 }
 
 cli::Json describe(const Session& s) {

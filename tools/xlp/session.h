@@ -6,10 +6,12 @@
 #include "tools/common/cli.h"
 #include "tools/xlp/clock.h"
 #include "tools/xlp/connect.h"
+#include "tools/xlp/executor.h"
 #include "tools/xlp/hypervisor.h"
+#include "tools/xlp/lock.h"
 #include "tools/xlp/operator.h"
+#include "tools/xlp/paths.h"
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -19,7 +21,7 @@ namespace xlp::host {
 struct Machine {
     std::function<Result<std::unique_ptr<Hypervisor>>(Via)> connect;
     Clock& clock;
-    std::filesystem::path root = "/"; // what /run, /var/lib, /etc and /usr/lib are below of
+    Paths paths = {};
 };
 
 // Options of verbs that talk to the hypervisor, and of those that change something there.
@@ -40,6 +42,16 @@ struct Session {
 
 // Connects as the options say. Retries are told through `out`.
 Result<Session> open_session(const Machine&, const cli::po::variables_map&, const cli::Output& out);
+
+// A session that may change the host: holds its lock.
+struct Operation {
+    Lock lock;
+    Session session;
+    std::unique_ptr<Executor> executor;
+};
+
+Result<Operation> open_operation(const Machine&, const cli::po::variables_map&,
+                                 const cli::Output& out);
 
 // "xen": version, build-id, transport; for every document.
 cli::Json describe(const Session&);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/verbs.h"
 
-#include "payload/elf/object.h"
+#include "tools/xlp/blob.h"
 #include "tools/xlp/errors.h"
 #include "tools/xlp/names.h"
 
@@ -50,6 +50,38 @@ const char* done_text(Action a) {
         return "applied in place of all others";
     }
     return "";
+}
+
+Step::Kind kind_of(Action a) {
+    switch (a) {
+    case Action::unload:
+        return Step::Kind::unload;
+    case Action::revert:
+        return Step::Kind::revert;
+    case Action::replace:
+        return Step::Kind::replace;
+    case Action::apply:
+        break;
+    }
+    return Step::Kind::apply;
+}
+
+// Xen accepts the replacement by a payload that is applied already, and does nothing.
+Result<void> check_replace(const Snapshot& host, const std::string& name) {
+    const Snapshot::Entry* self = host.find(name);
+    if (!self || !self->applied)
+        return {};
+    std::string others;
+    for (const Snapshot::Entry& e : host.entries)
+        if (e.applied && e.name != name)
+            others += (others.empty() ? "" : ", ") + printable(e.name);
+    if (others.empty())
+        return {};
+    return fail(refusal("host.applied-already",
+                        fmt::format("It is applied already, together with {}: the hypervisor "
+                                    "replaces only with a payload that is not.",
+                                    others),
+                        "Revert the others from the top instead.", {{}, printable(name), {}, 0}));
 }
 
 } // namespace
@@ -115,18 +147,19 @@ cli::Verb upload_verb(const Machine& machine) {
         "file", po::value<std::string>()->required());
     add_action_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
-                       Findings&) -> Result<void> {
+                       Findings& findings) -> Result<void> {
         const std::string name = vm["name"].as<std::string>();
         if (auto ok = check_new_name(name); !ok)
             return ok;
-        auto bytes = elf::read_file(vm["file"].as<std::string>());
-        if (!bytes)
-            return tl::unexpected(bytes.error());
-        auto s = open_session(machine, vm, out);
-        if (!s)
-            return tl::unexpected(s.error());
-        doc["xen"] = describe(*s);
-        if (auto done = s->op->upload(name, *bytes); !done)
+        auto blob = read_blob(vm["file"].as<std::string>());
+        if (!blob)
+            return tl::unexpected(blob.error());
+        auto o = open_operation(machine, vm, out);
+        if (!o)
+            return tl::unexpected(o.error());
+        doc["xen"] = describe(o->session);
+        const Plan plan{"upload", {{Step::Kind::upload, name, *blob}}};
+        if (auto done = o->executor->run(plan, findings); !done)
             return done;
         doc["name"] = name;
         doc["state"] = to_string(State::checked);
@@ -149,22 +182,33 @@ cli::Verb action_verb(const Machine& machine, Action action) {
         v.options.add_options()("nodeps", "do not check what it stacks on, only the hypervisor");
     add_action_options(v.options);
     v.run = [&machine, action](const po::variables_map& vm, const Output& out, Json& doc,
-                               Findings&) -> Result<void> {
+                               Findings& findings) -> Result<void> {
         const std::string name = vm["name"].as<std::string>();
         if (auto ok = check_name(name); !ok)
             return ok;
-        auto s = open_session(machine, vm, out);
-        if (!s)
-            return tl::unexpected(s.error());
-        doc["xen"] = describe(*s);
-        const std::uint32_t flags = vm.count("nodeps") ? nodeps_flag : 0;
-        auto changed = s->op->act(action, name, flags);
-        if (!changed)
-            return tl::unexpected(changed.error());
+        auto o = open_operation(machine, vm, out);
+        if (!o)
+            return tl::unexpected(o.error());
+        doc["xen"] = describe(o->session);
+        if (auto done = o->executor->repair(findings); !done)
+            return done;
+        auto before = o->executor->look();
+        if (!before)
+            return tl::unexpected(before.error());
+        if (action == Action::replace)
+            if (auto ok = check_replace(*before, name); !ok)
+                return ok;
+        Step step{kind_of(action), name, nullptr};
+        if (vm.count("nodeps"))
+            step.flags = nodeps_flag;
+        const Plan plan{to_string(action), {step}};
+        const bool changes = !plan.after(*before).same_as(*before);
+        if (auto done = o->executor->run(plan, findings); !done)
+            return done;
         doc["name"] = printable(name);
-        doc["changed"] = *changed;
-        out.text(fmt::format("{}: {}{}", printable(name), *changed ? "" : "already ",
-                             done_text(action)));
+        doc["changed"] = changes;
+        out.text(
+            fmt::format("{}: {}{}", printable(name), changes ? "" : "already ", done_text(action)));
         return {};
     };
     return v;
