@@ -3,7 +3,8 @@
 
 int main(int argc, char** argv) {
     using namespace xlp::build;
-    return xlp::cli::run(
-        {"xlp-build", "build live patches for the Xen hypervisor", {diff_verb(), verify_verb()}},
-        argc, argv);
+    return xlp::cli::run({"xlp-build",
+                          "build live patches for the Xen hypervisor",
+                          {diff_verb(), verify_verb(), units_verb()}},
+                         argc, argv);
 }

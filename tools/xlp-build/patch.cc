@@ -207,7 +207,7 @@ Findings read_report(const std::string& out, const std::string& name, bool failu
                 "Use the patch that belongs to this very source; fuzz is not accepted, as a change "
                 "in the wrong place would go into a running hypervisor.",
                 {.source = file}));
-        if (!failures && line.find("succeeded at ") != line.npos)
+        if (!failures && line.find("(offset ") != line.npos)
             found.push_back(
                 note("patch.offset", fmt::format("{}: {}", name, line), {}, {.source = file}));
     }

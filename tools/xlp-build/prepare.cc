@@ -226,13 +226,6 @@ Result<std::string> read_config(const fs::path& config) {
                               "Name the configuration of the running hypervisor with --config "
                               "(Debian has it as /boot/xen-VERSION.config).",
                               {.file = config.string()}));
-    if (!settings(*text).count("CONFIG_LIVEPATCH=y"))
-        return fail(
-            bad_input("config.no-livepatch",
-                      "The configuration has no CONFIG_LIVEPATCH=y: such a hypervisor takes "
-                      "no live patches.",
-                      "Name the configuration of the running hypervisor with --config.",
-                      {.file = config.string()}));
     return text;
 }
 
@@ -243,7 +236,20 @@ Result<void> configure(const fs::path& tree, const fs::path& config, const Toolc
         return fail(text.error());
     if (auto r = write_file(tree / "xen/.config", *text); !r)
         return r;
-    return reconfigure(tree, toolchain, stop);
+    if (auto r = reconfigure(tree, toolchain, stop); !r)
+        return r;
+    // a configuration may leave it to its default, so only Kconfig can tell
+    text = read_config(tree / "xen/.config");
+    if (!text)
+        return fail(text.error());
+    if (!settings(*text).count("CONFIG_LIVEPATCH=y"))
+        return fail(
+            bad_input("config.no-livepatch",
+                      "The configuration has no CONFIG_LIVEPATCH=y: such a hypervisor takes "
+                      "no live patches.",
+                      "Name the configuration of the running hypervisor with --config.",
+                      {.file = config.string()}));
+    return {};
 }
 
 Result<Findings> check_config(const fs::path& tree, const fs::path& config) {

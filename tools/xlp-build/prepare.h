@@ -27,11 +27,11 @@ struct Toolchain {
 // `compiler.broken`.
 Result<std::string> compiler_identity(const Toolchain&, std::stop_token);
 
-// The text of a configuration. Errors: `config.unreadable`, `config.no-livepatch`.
+// The text of a configuration. Errors: `config.unreadable`.
 Result<std::string> read_config(const std::filesystem::path& config);
 
 // Puts `config` in place and lets Kconfig fill what it leaves open. Errors: as read_config,
-// `prepare.failed`.
+// `config.no-livepatch`, `prepare.failed`.
 Result<void> configure(const std::filesystem::path& tree, const std::filesystem::path& config,
                        const Toolchain&, std::stop_token);
 

@@ -10,5 +10,6 @@ cli::Verb payload_verb();
 cli::Verb diff_verb();
 cli::Verb inspect_verb();
 cli::Verb verify_verb(); // cmd_verify.cc
+cli::Verb units_verb();
 
 } // namespace xlp::build
