@@ -37,5 +37,26 @@ json_agrees() {
               (.severity | IN("note", "warning", "error")))'
 }
 
-# compiled NAME <<C: a relocatable object NAME.o out of the C on stdin, as Xen's objects are made
-compiled() { gcc -x c - -c -O2 -ffunction-sections -fdata-sections -fno-pic -o "$1.o"; }
+tiny_xen=${BASH_SOURCE[0]%/*}/tiny-xen
+
+# compiled NAME [FLAG...]: NAME.o out of tiny-xen/xen.c, as Xen's own objects are made
+compiled() {
+    local name=$1
+    shift
+    gcc -c -O2 -fpic -fvisibility=hidden -mno-red-zone -fcf-protection=none -fno-stack-protector \
+        -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections "$@" \
+        "$tiny_xen/xen.c" -o "$name.o"
+}
+
+# hypervisor: before.o, after.o (with the fix), and xen-syms linked from the first
+hypervisor() {
+    compiled before && compiled after -DFIXED &&
+        ld --build-id=sha1 -e admit -T "$tiny_xen/xen.lds" before.o -o xen-syms
+}
+
+# leaves_nothing FILE: a failure leaves no output and no partial output behind
+leaves_nothing() {
+    local left
+    left=$(compgen -G "$1*" || true)
+    [ -z "$left" ] || saw "expected no file $1*, but there is: $left"
+}
