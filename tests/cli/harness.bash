@@ -13,6 +13,9 @@ tool() {
     err=$(cat "$BATS_TEST_TMPDIR/.err")
 }
 
+# verbs: those that the tool's help lists
+verbs() { "$TOOL" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-]*\) .*/\1/p'; }
+
 saw() {
     printf '%s\n' "$*" "exit status: $code" "stdout: $out" "stderr: $err"
     return 1
