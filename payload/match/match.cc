@@ -4,7 +4,7 @@
 #include "payload/match/match.h"
 
 #include "payload/disasm/disasm.h"
-#include "payload/match/line_number.h"
+#include "payload/match/contrast.h"
 
 #include <algorithm>
 #include <array>
@@ -313,7 +313,8 @@ Matcher::Verdict Matcher::compare(const Atom& a, Address base, unsigned depth) {
     }
     compare_bytes(a, linked, v);
     if (v.state == State::bytes_differ) {
-        if (!xen::is_code(a.section_class) || !only_line_numbers(a, linked, base, disassembler_))
+        if (!xen::is_code(a.section_class)
+            || !only_line_numbers(contrast(with_fields_of(a, linked), linked, base, disassembler_)))
             return v;
         v.state = State::line_differs;
     }

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Two versions of a function's code side by side, instruction by instruction, to say in what they
+// differ. For messages and guesses at causes, never for the decision whether they are equal.
+#pragma once
+
+#include "payload/atom/module.h"
+#include "payload/disasm/disasm.h"
+#include "payload/xen/image.h"
+
+#include <optional>
+#include <vector>
+
+namespace xlp::match {
+
+// The kind of difference between two instructions.
+enum class Unlike {
+    immediate,    // nothing but an immediate of at least two bytes
+    displacement, // nothing but the offset in a memory operand
+    other
+};
+
+struct Contrast {
+    std::uint32_t offset = 0; // in the function
+    Unlike unlike = Unlike::other;
+    disasm::Instruction ours, theirs;
+};
+
+// Unlike instructions of two pieces of code at the same address, in order. Ends behind the first
+// one of kind `other`, for the two are out of step from there.
+std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address,
+                               const disasm::Disassembler&);
+
+// An atom's bytes with its reference fields as in `linked`, so that only real differences remain.
+elf::Bytes with_fields_of(const atom::Atom&, elf::View linked);
+
+// Largest line number that is taken for one.
+inline constexpr std::uint64_t last_line = 30000;
+
+// Whether all of them are immediates that can be line numbers, moved in the same direction: source
+// with lines more or less above __LINE__ gives such code.
+bool only_line_numbers(const std::vector<Contrast>&);
+// Whether all of them are offsets in memory operands, as structures laid out in another way give.
+bool only_displacements(const std::vector<Contrast>&);
+
+} // namespace xlp::match

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Thresholds were set by experiment: docs/matching.md.
+#include "payload/match/contrast.h"
+#include "payload/match/explain.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <set>
+
+namespace xlp::match {
+
+namespace {
+
+constexpr std::size_t examples = 3; // named in a sentence
+
+// Producers that the compiler and assembler wrote into .comment.
+std::set<std::string> producers(const elf::Object& o) {
+    std::set<std::string> found;
+    const elf::Section* s = o.section(".comment");
+    if (!s)
+        return found;
+    std::string one;
+    for (std::uint8_t b : s->bytes) {
+        if (b) {
+            one += static_cast<char>(b);
+        } else if (!one.empty()) {
+            found.insert(std::move(one));
+            one.clear();
+        }
+    }
+    return found;
+}
+
+std::string list(const std::set<std::string>& names) {
+    std::string s;
+    std::size_t n = 0;
+    for (const std::string& name : names) {
+        if (n++ == examples)
+            return s + ", ...";
+        s += (s.empty() ? "" : ", ") + name;
+    }
+    return s;
+}
+
+struct Count {
+    std::size_t compared = 0, differ = 0, missing = 0, lines = 0, layout = 0;
+    std::set<std::string> unknown; // names that the hypervisor lacks
+};
+
+// External symbols that an unlike function refers to and the hypervisor does not have.
+void unknown_symbols(const atom::Atom& a, const xen::Image& image, Count& n) {
+    for (const atom::Reference& r : a.references)
+        if (r.atom == atom::no_atom && !r.external.empty() && r.external[0] != '.'
+            && image.find(r.external).empty())
+            n.unknown.insert(std::string(r.external));
+}
+
+void count(const Match& m, const xen::Image& image, const disasm::Disassembler& d, Count& n) {
+    for (const atom::Atom& a : m.module().atoms()) {
+        if (a.anonymous() || !a.is_function() || m.of(a.id).state == State::unchecked)
+            continue;
+        const AtomMatch& match = m.of(a.id);
+        ++n.compared;
+        if (same(match.state))
+            continue;
+        ++n.differ;
+        unknown_symbols(a, image, n);
+        if (match.state == State::missing) {
+            ++n.missing;
+            n.unknown.insert(std::string(a.name));
+        } else if (match.state == State::line_differs) {
+            ++n.lines;
+        } else if (match.state == State::bytes_differ) {
+            const elf::View linked = image.bytes(match.address, a.bytes.size());
+            n.layout +=
+                only_displacements(contrast(with_fields_of(a, linked), linked, match.address, d));
+        }
+    }
+}
+
+constexpr const char* config_remedy =
+    "Give the configuration of this very hypervisor with --config (Debian has it as "
+    "/boot/xen-VERSION.config), and set what its packaging sets (EXTRA_CFLAGS_XEN_CORE and such).";
+
+} // namespace
+
+std::string_view text(Cause c) {
+    static constexpr std::array<std::string_view, 7> names = {
+        "nothing",      "another compiler", "other compiler options", "another configuration",
+        "line numbers", "other source",     "another hypervisor"};
+    return names[static_cast<std::size_t>(c)];
+}
+
+Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
+    const disasm::Disassembler disassembler;
+    Count n;
+    std::set<std::string> ours;
+    for (const Match& m : matches) {
+        count(m, image, disassembler, n);
+        ours.merge(producers(m.module().object()));
+    }
+    Diagnosis d;
+    d.compared = n.compared;
+    d.differ = n.differ;
+    if (!n.differ)
+        return d;
+    const std::string share = fmt::format("{} of {} functions differ", n.differ, n.compared);
+    const std::set<std::string> theirs = producers(image.object());
+    std::set<std::string> strange;
+    std::set_difference(ours.begin(), ours.end(), theirs.begin(), theirs.end(),
+                        std::inserter(strange, strange.end()));
+    if (!strange.empty() && !theirs.empty()) {
+        d.cause = Cause::compiler;
+        d.why = fmt::format("{}, and the hypervisor was compiled by {}, the source now by {}.",
+                            share, list(theirs), list(strange));
+        d.remedy = fmt::format("Compile with {} (--cc).", list(theirs));
+    } else if (n.lines == n.differ) {
+        d.cause = Cause::lines;
+        d.why = fmt::format("{}, all in line numbers alone.", share);
+        d.remedy = "Use the source file as the hypervisor's packaging patched it.";
+    } else if (2 * n.missing > n.compared) {
+        d.cause = Cause::image;
+        d.why = fmt::format("{}; {} do not even exist in it.", share, n.missing);
+        d.remedy = "Check that --source and --xen-syms are of the same version.";
+    } else if (n.layout && 2 * (n.layout + n.missing) > n.differ) {
+        d.cause = Cause::configuration;
+        d.why = fmt::format("{}, most in nothing but offsets: structures are laid out in another "
+                            "way.",
+                            share);
+        d.remedy = config_remedy;
+    } else if (2 * n.differ > n.compared && n.compared > examples) {
+        d.cause = Cause::options;
+        d.why = fmt::format("{}, with the same compiler: it was given other options.", share);
+        d.remedy = config_remedy;
+    } else if (!n.unknown.empty()) {
+        d.cause = Cause::configuration;
+        d.why = fmt::format("{}, and the hypervisor lacks {}.", share, list(n.unknown));
+        d.remedy = config_remedy;
+    } else {
+        d.cause = Cause::source;
+        d.why = fmt::format("{}; the others are the same to the byte.", share);
+        d.remedy = "Give the source that the hypervisor was built from, with all patches of its "
+                   "packaging applied.";
+    }
+    return d;
+}
+
+} // namespace xlp::match
