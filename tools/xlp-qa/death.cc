@@ -5,6 +5,9 @@ namespace xlp::qa {
 
 namespace {
 
+constexpr unsigned dumps_borne = 3;
+constexpr unsigned last_lines_borne = 400;
+
 bool contains(std::string_view text, std::string_view part) {
     return text.find(part) != text.npos;
 }
@@ -41,35 +44,63 @@ const char* to_string(DeathKind kind) {
     return "";
 }
 
+// A dump that does not get to its call trace was cut off by a fault of its own. Without a stop,
+// that goes on for ever.
+void Autopsy::begin_dump() {
+    broken_dumps_ = in_dump_ ? broken_dumps_ + 1 : 0;
+    if (dying_)
+        return; // the first dump tells of the cause
+    in_dump_ = true;
+    in_trace_ = false;
+    const bool again = broken_dumps_ > 0;
+    if (!again)
+        death_ = {}; // one before it was a WARN's
+    if (broken_dumps_ >= dumps_borne)
+        end_here("it faults again and again while it reports a fault");
+}
+
+void Autopsy::end_here(std::string reason) {
+    dying_ = complete_ = true;
+    if (death_.reason.empty())
+        death_.reason = std::move(reason);
+}
+
 void Autopsy::feed(const Line& line) {
     const std::string& text = line.text;
+    if (dying_ && ++last_lines_ > last_lines_borne)
+        end_here("it prints without an end");
     if (line.speaker == Speaker::other && contains(text, "Kernel panic - not syncing")) {
         dom0_ = true;
         dom0_panic_ = text.substr(text.find("Kernel panic"));
     }
     if (line.speaker != Speaker::hypervisor)
         return;
-    if (text.starts_with("----[ Xen-")) { // a dump begins; a WARN has one as well
-        death_ = {};
-        in_trace_ = false;
+    if (text.starts_with("----[ Xen-"))
+        begin_dump();
+    if (text.starts_with("*** DOUBLE FAULT ***")) {
+        if (dying_ && death_.log.size() > 1)
+            end_here("DOUBLE FAULT"); // its report faults in turn
+        dying_ = true;
+        death_.reason = "DOUBLE FAULT";
     }
-    if (!death_.log.empty() || text.starts_with("----[ Xen-") || text.starts_with("Panic on CPU"))
+    if (in_dump_ || dying_ || text.starts_with("Panic on CPU"))
         if (death_.log.size() < 200)
             death_.log.push_back(text);
-    if (text.starts_with("RIP:"))
+    if (text.starts_with("RIP:") && death_.place.empty())
         death_.place = code_place(text);
     if (in_trace_) {
         in_trace_ = text.starts_with(" ") && contains(text, "[<");
         if (in_trace_)
             death_.trace.push_back(code_place(text));
     }
-    if (text.starts_with("Xen call trace"))
+    if (text.starts_with("Xen call trace")) {
         in_trace_ = true;
+        in_dump_ = false;
+    }
     if (reason_next_) {
         reason_next_ = text.empty();
         death_.reason = text;
-    } else if (dying_ && death_.reason.starts_with("FATAL PAGE FAULT")
-               && text.starts_with("Faulting linear address")) {
+    } else if (dying_ && text.starts_with("Faulting linear address")) {
         death_.reason += ", f" + text.substr(1);
     }
     if (text.starts_with("Panic on CPU")) {
@@ -77,16 +108,18 @@ void Autopsy::feed(const Line& line) {
         reason_next_ = true;
     }
     if (text.starts_with("Hardware Dom0 crashed") || text.starts_with("Domain 0 crashed")) {
-        dom0_ = dying_ = complete_ = true;
+        dom0_ = true;
         death_.reason = text;
+        end_here(text);
     }
     if (dying_ && (text.starts_with("Reboot in") || text.starts_with("Manual reset required")))
         complete_ = true;
 }
 
 Death Autopsy::conclude(DeathKind fallback, std::string fallback_reason) const {
-    if (!dying_ && !dom0_) {
-        Death death; // a dump without a panic is a WARN's, and no cause
+    // a dump without a panic is a WARN's, and no cause; one that breaks off is
+    if (!dying_ && !dom0_ && !in_dump_) {
+        Death death;
         death.kind = fallback;
         death.reason = std::move(fallback_reason);
         return death;
@@ -95,6 +128,8 @@ Death Autopsy::conclude(DeathKind fallback, std::string fallback_reason) const {
     death.kind = dom0_ ? DeathKind::dom0_crash : DeathKind::panic;
     if (!dom0_panic_.empty())
         death.reason = dom0_panic_;
+    if (death.reason.empty())
+        death.reason = std::move(fallback_reason);
     return death;
 }
 

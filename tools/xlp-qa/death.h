@@ -32,7 +32,7 @@ class Autopsy {
 public:
     void feed(const Line&);
 
-    // A panic has begun: the rest of its text follows within seconds.
+    // A panic has begun: the rest of its text follows within seconds, and is not endless.
     bool dying() const { return dying_; }
     // All that a dying hypervisor says has been said.
     bool complete() const { return complete_; }
@@ -41,11 +41,17 @@ public:
     Death conclude(DeathKind fallback, std::string fallback_reason) const;
 
 private:
+    void begin_dump();
+    void end_here(std::string reason);
+
     bool dying_ = false;
     bool complete_ = false;
     bool in_trace_ = false;
     bool reason_next_ = false;
     bool dom0_ = false;
+    bool in_dump_ = false;
+    unsigned broken_dumps_ = 0; // in a row, each cut off by the next
+    unsigned last_lines_ = 0;   // since it is dying
     std::string dom0_panic_;
     Death death_;
 };

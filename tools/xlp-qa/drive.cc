@@ -15,6 +15,13 @@ namespace {
 
 constexpr auto last_words = 15s; // for the rest of a panic's text
 
+constexpr std::size_t log_lines_kept = 2000; // of a step; the serial record has them all
+
+void keep(std::vector<std::string>& log, const std::string& line) {
+    if (log.size() < log_lines_kept)
+        log.push_back(line);
+}
+
 double seconds_since(Machine::Clock::time_point begin) {
     return std::chrono::duration<double>(Machine::Clock::now() - begin).count();
 }
@@ -22,7 +29,7 @@ double seconds_since(Machine::Clock::time_point begin) {
 } // namespace
 
 int error_number_in(std::string_view output) {
-    static const std::regex number(R"(error:? (\d{1,3}) ?\()");
+    static const std::regex number(R"([Ee]rror:? (\d{1,3})\b)");
     std::cmatch match;
     const char* begin = output.data();
     const char* end = begin + output.size();
@@ -45,7 +52,9 @@ Death Drive::death_of(Machine::Event event) {
         Death death = autopsy_.conclude(DeathKind::hang, reason);
         if (rip) {
             std::string function = function_at(xen_syms_, rip);
-            death.place = function.empty() ? fmt::format("{:#x}", rip) : function;
+            death.place = function.empty() ? fmt::format(
+                              "{:#x} (a payload's code or dom0's, not the hypervisor's own)", rip)
+                                           : function;
         }
         return death;
     }
@@ -102,12 +111,14 @@ Result<bool> Drive::step(const Step& step, std::size_t number) {
     result.step = step;
     const auto begin = Machine::Clock::now();
     const std::string mine = fmt::format("{} ", number);
+    if (settings_.progress)
+        settings_.progress(step.name);
     machine_.send(fmt::format("{}\n", number));
     auto lived = listen([&](const Line& l) {
         if (l.speaker == Speaker::hypervisor)
-            result.log.push_back(l.text);
+            keep(result.log, l.text);
         else if (l.speaker == Speaker::other)
-            result.log.push_back("dom0: " + l.text);
+            keep(result.dom0_log, l.text);
         else if (l.text.starts_with(mine + "out "))
             result.output += l.text.substr(mine.size() + 4) + '\n';
         else if (l.text.starts_with(mine + "end "))
@@ -129,6 +140,8 @@ Result<bool> Drive::step(const Step& step, std::size_t number) {
 
 Result<void> Drive::run(const Scenario& scenario, bool restored) {
     const auto begin = Machine::Clock::now();
+    if (settings_.progress)
+        settings_.progress(restored ? "restoring the machine" : "booting the hypervisor");
     auto up = boot(restored);
     if (!up)
         return fail(up.error());

@@ -39,7 +39,7 @@ private:
     Autopsy autopsy_;
 };
 
-// The errno that a tool's output names: as "error: 22(Invalid argument)", as xen-livepatch writes,
+// The errno that a tool's output names: as "Error 22: Invalid argument", as xen-livepatch writes,
 // or by its symbol, "EINVAL"; 0 when it names none.
 int error_number_in(std::string_view output);
 

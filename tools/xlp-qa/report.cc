@@ -57,7 +57,8 @@ void append_probes(std::vector<std::string>& out, const Outcome& o) {
         if (!any)
             out.push_back("probe");
         any = true;
-        std::string lead = fmt::format("  {:<9} exit {:<3} ", s.step.subject, s.exit_code);
+        std::string end = s.exit_code < 0 ? "no end" : fmt::format("exit {}", s.exit_code);
+        std::string lead = fmt::format("  {:<9} {:<8} ", s.step.subject, end);
         std::vector<std::string> lines = split_lines(s.output);
         if (lines.empty())
             out.push_back(lead);
@@ -115,6 +116,8 @@ void append_case(std::string& out, const std::string& suite, const StepResult& s
     std::string said = s.output;
     for (const std::string& line : s.log)
         said += "(XEN) " + line + '\n';
+    for (const std::string& line : s.dom0_log)
+        said += line + '\n';
     if (!said.empty())
         out += fmt::format("      <system-out>{}</system-out>\n", xml(said));
     out += "    </testcase>\n";
@@ -124,21 +127,28 @@ void append_case(std::string& out, const std::string& suite, const StepResult& s
 
 std::vector<std::string> text_lines(const Outcome& o, bool all) {
     std::vector<std::string> out;
+    std::size_t skipped = 0;
     for (const StepResult& s : o.steps) {
         const bool bad = s.verdict == Verdict::failed || s.verdict == Verdict::died;
-        if (s.verdict == Verdict::skipped)
-            out.push_back(fmt::format("  {:<7} {}", to_string(s.verdict), s.step.name));
-        else
-            out.push_back(fmt::format("  {:<7} {:<32} {:6.2f} s{}{}", to_string(s.verdict),
-                                      s.step.name, s.seconds, bad ? "  " : "",
-                                      s.verdict == Verdict::failed ? reason_of(s) : ""));
+        if (s.verdict == Verdict::skipped) {
+            ++skipped;
+            continue;
+        }
+        out.push_back(fmt::format("  {:<7} {:<32} {:6.2f} s{}", to_string(s.verdict), s.step.name,
+                                  s.seconds,
+                                  s.verdict == Verdict::failed ? "  " + reason_of(s) : ""));
         if (bad && s.step.verb != "probe")
             for (const std::string& line : split_lines(s.output))
                 out.push_back("            " + line);
-        if (bad || all)
+        if (bad || all) {
             for (const std::string& line : s.log)
                 out.push_back("            (XEN) " + line);
+            for (const std::string& line : s.dom0_log)
+                out.push_back("            " + line);
+        }
     }
+    if (skipped)
+        out.push_back(fmt::format("  skipped the {} steps after that", skipped));
     append_probes(out, o);
     if (o.death)
         out.push_back(death_line(*o.death));
@@ -173,6 +183,8 @@ Json to_json(const Outcome& o) {
                 j["errno"] = error_name(s.error_number);
             j["output"] = s.output;
             j["log"] = s.log;
+            if (!s.dom0_log.empty())
+                j["dom0_log"] = s.dom0_log;
         }
         steps.push_back(std::move(j));
     }

@@ -162,6 +162,8 @@ Result<fs::path> Testbed::saved_state() const {
     auto folder = ScratchFolder::make(cache_.root());
     if (!folder)
         return fail(folder.error());
+    if (settings_.progress)
+        settings_.progress("booting the hypervisor once, to save its state for later runs");
     auto machine = Machine::start({image_, folder->path(), {}, nullptr, settings_.cancel});
     if (!machine)
         return fail(machine.error());

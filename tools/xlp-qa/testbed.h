@@ -55,11 +55,12 @@ const char* to_string(Verdict);
 struct StepResult {
     Step step;
     Verdict verdict = Verdict::skipped;
-    int exit_code = -1;           // -1: it did not end
-    int error_number = 0;         // the errno that the tool's output names; 0: none
-    double seconds = 0;           // wall clock
-    std::string output;           // stdout and stderr of the command
-    std::vector<std::string> log; // what the hypervisor said meanwhile, without "(XEN) "
+    int exit_code = -1;                // -1: it did not end
+    int error_number = 0;              // the errno that the tool's output names; 0: none
+    double seconds = 0;                // wall clock
+    std::string output;                // stdout and stderr of the command
+    std::vector<std::string> log;      // what the hypervisor said meanwhile, without "(XEN) "
+    std::vector<std::string> dom0_log; // what the dom0 kernel said meanwhile
 };
 
 struct Outcome {
