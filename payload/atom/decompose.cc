@@ -277,6 +277,11 @@ Reference Decomposer::reference(const elf::Section& from, const elf::Relocation&
     ref.type = r.type;
     ref.bias = bias_of(from, r);
     ref.branch = xen::is_code(from_class) && is_branch_field(from.bytes, r.offset);
+    // a function's address in data is 64 bits wide; distances in it are jump tables
+    ref.label =
+        from_class == SectionClass::bug_frames
+            ? ref.bias == 0
+            : xen::is_table(from_class) || (!xen::is_code(from_class) && r.type == R_X86_64_PC32);
     std::int64_t addend = r.addend - ref.bias;
     if (from_class == SectionClass::bug_frames) {
         const std::int64_t place =

@@ -33,6 +33,9 @@ struct Reference {
     std::int32_t bias = 0;
     std::uint32_t line_bits = 0; // of a bug frame's field: its share of the line, bits 24 to 30
     bool branch = false;         // field of a call, jmp or jcc
+    // Means a place in code as such (the site of a table entry, a jump table's target), not the
+    // address of a function as C knows it.
+    bool label = false;
 
     std::size_t width() const { return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4; }
 };

@@ -49,7 +49,7 @@ Binding Binder::in_image(const Atom& original) const {
     return in_image(original.xen_name());
 }
 
-Binding Binder::bind_atom(Place p, bool branch) const {
+Binding Binder::bind_atom(Place p, bool direct) const {
     const Atom& a = program_.atom(p);
     if (a.anonymous() || a.section_class == SectionClass::string
         || a.section_class == SectionClass::literal)
@@ -68,7 +68,7 @@ Binding Binder::bind_atom(Place p, bool branch) const {
     if (a.is_function()) {
         if (atom::cold_parent(a.name))
             return carried(p); // reached from its parent only, which is in the payload
-        if (changed && branch)
+        if (changed && direct)
             return carried(p);
         return in_image(*twin);
     }
@@ -81,10 +81,12 @@ Binding Binder::bind_atom(Place p, bool branch) const {
 }
 
 Binding Binder::bind(std::size_t unit, const Reference& r) const {
+    // all but the plain address of a function
+    const bool direct = r.branch || r.label || r.delta != 0;
     if (r.atom != no_atom)
-        return bind_atom({unit, r.atom}, r.branch);
+        return bind_atom({unit, r.atom}, direct);
     if (auto p = program_.global(r.external))
-        return bind_atom(*p, r.branch);
+        return bind_atom(*p, direct);
     return in_image(std::string(r.external));
 }
 

@@ -40,7 +40,7 @@ public:
     const xen::Image& image() const { return image_; }
 
 private:
-    Binding bind_atom(Place, bool branch) const;
+    Binding bind_atom(Place, bool direct) const;
 
     const Program& program_;
     const xen::Image& image_;

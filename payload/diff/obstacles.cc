@@ -46,6 +46,7 @@ private:
     void check_assembly(const Unit&);
     void check_arrays(const Unit&);
     void boot_only(const Unit&, const Atom&, std::string what);
+    void check_pointers(const Unit&, const Atom&);
 
     void add(Finding f) { findings_.push_back(std::move(f)); }
     static Where at(const Unit& u, const Atom& a) { return {u.name, a.label(), u.source, 0}; }
@@ -90,8 +91,27 @@ void Survey::check_data(const Unit& u, const Atom& a, const Atom& twin) {
                 at(u, a)));
 }
 
+// Writable data that points at a constant whose contents changed keeps pointing at the old one.
+void Survey::check_pointers(const Unit& u, const Atom& a) {
+    if (a.section_class != SectionClass::data || !u.twin(a.id))
+        return;
+    for (const atom::Reference& r : a.references) {
+        if (r.atom == atom::no_atom || u.state(r.atom) != State::changed)
+            continue;
+        const Atom& target = u.patched->atom(r.atom);
+        if (target.section_class == SectionClass::constant && !target.anonymous())
+            add(refusal("data.points-to-changed",
+                        fmt::format("It points to `{}', whose contents changed; in the running "
+                                    "hypervisor it keeps pointing to the old ones.",
+                                    target.name),
+                        "Set the pointer, or the contents, in a load hook (xen-patches/examples).",
+                        at(u, a)));
+    }
+}
+
 void Survey::check(const Unit& u, const Atom& a) {
     const State state = u.state(a.id);
+    check_pointers(u, a);
     if (state == State::same || state == State::line_only)
         return;
     const Atom* twin = u.twin(a.id);

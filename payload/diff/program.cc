@@ -2,6 +2,7 @@
 #include "payload/diff/program.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace xlp::diff {
 
@@ -86,6 +87,58 @@ void Program::compare_units() {
                 globals_.try_emplace(alias, Place{i, a.id});
         }
     }
+    spread_from_constants();
+}
+
+void Program::spread_from_constants() {
+    for (bool again = true; again;) {
+        again = false;
+        for (std::size_t i = 0; i < units.size(); ++i) {
+            if (!units[i].patched)
+                continue;
+            for (const Atom& a : units[i].patched->atoms())
+                if (a.section_class == SectionClass::constant && !a.anonymous()
+                    && units[i].state(a.id) == State::changed)
+                    again |= spread_from({i, a.id});
+        }
+    }
+}
+
+// Marks functions and constants that refer to a changed constant; writable data that does is left
+// to obstacles().
+bool Program::spread_from(Place constant) {
+    bool fresh = false;
+    const std::string_view name = atom(constant).name;
+    const bool global = atom(constant).global;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        Unit& u = units[i];
+        if (!u.patched || (i != constant.unit && !global))
+            continue;
+        for (const Atom& reader : u.patched->atoms()) {
+            const State s = u.state(reader.id);
+            if (reader.anonymous() || !u.twin(reader.id) || s == State::changed
+                || (reader.section_class != SectionClass::text
+                    && reader.section_class != SectionClass::constant))
+                continue;
+            const bool reads =
+                std::any_of(reader.references.begin(), reader.references.end(), [&](const auto& r) {
+                    return i == constant.unit ? r.atom == constant.atom
+                                              : r.atom == no_atom && r.external == name;
+                });
+            if (!reads)
+                continue;
+            fresh = true;
+            const Difference why{Difference::What::reference, 0, 0,
+                                 fmt::format("it reads `{}', whose contents changed", name)};
+            const auto parent = atom::cold_parent(reader.name);
+            const Atom* whole = parent ? u.patched->find(*parent) : nullptr;
+            for (const Atom* a : {&reader, whole ? whole : &reader}) {
+                u.states[a->id] = State::changed;
+                u.differences.try_emplace(a->id, why);
+            }
+        }
+    }
+    return fresh;
 }
 
 std::optional<Place> Program::global(std::string_view name) const {

@@ -33,7 +33,6 @@ public:
             if (program_.units[u].patched)
                 find_roots(u);
         walk();
-        include_readers_of_changed_constants();
         return std::move(s_);
     }
 
@@ -46,8 +45,6 @@ private:
     void carry(std::size_t item, Place target, bool branch);
     void check_new_data(const Unit&, const Atom&);
     void check_boot_reference(std::size_t item, const Binding&);
-    void include_readers_of_changed_constants();
-    bool include_readers(Place constant);
 
     const Program& program_;
     const Binder& binder_;
@@ -238,48 +235,6 @@ void Selector::check_new_data(const Unit& u, const Atom& a) {
                              "that has writable data: unload and upload it again instead.",
                              a.label()),
                  {}, where_of(u, a)));
-}
-
-// Functions that read a carried constant whose contents changed must read the new one, also if
-// their own code is the same.
-void Selector::include_readers_of_changed_constants() {
-    for (bool again = true; again;) {
-        again = false;
-        for (std::size_t u = 0; u < program_.units.size(); ++u) {
-            if (!program_.units[u].patched)
-                continue;
-            for (const Atom& a : program_.units[u].patched->atoms())
-                if (a.section_class == SectionClass::constant && !a.anonymous()
-                    && program_.units[u].state(a.id) == State::changed)
-                    again |= include_readers({u, a.id});
-        }
-        walk();
-    }
-}
-
-bool Selector::include_readers(Place constant) {
-    bool fresh = false;
-    const Atom& changed = program_.atom(constant);
-    for (std::size_t u = 0; u < program_.units.size(); ++u) {
-        const Unit& unit = program_.units[u];
-        if (!unit.patched || unit.patched->assembly() || (u != constant.unit && !changed.global))
-            continue;
-        for (const Atom& reader : unit.patched->atoms()) {
-            const bool reads = std::any_of(
-                reader.references.begin(), reader.references.end(), [&](const Reference& r) {
-                    return u == constant.unit ? r.atom == constant.atom
-                                              : r.atom == no_atom && r.external == changed.name;
-                });
-            if (!reads || reader.section_class != SectionClass::text || reader.anonymous()
-                || s_.contains({u, reader.id}) || !unit.twin(reader.id)
-                || atom::cold_parent(reader.name))
-                continue;
-            replace({u, reader.id},
-                    fmt::format("it reads `{}', whose contents changed", changed.label()), -1);
-            fresh = true;
-        }
-    }
-    return fresh;
 }
 
 } // namespace
