@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "payload/manifest/signature.h"
+
+#include "payload/elf/note.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+
+namespace xlp::manifest {
+
+void FreeKey::operator()(evp_pkey_st* k) const {
+    EVP_PKEY_free(k);
+}
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr const char* schema = "xlp.signature/1";
+constexpr std::size_t max_signatures = 64;
+constexpr std::size_t max_file_size = 64u << 10;
+
+elf::Bytes message(elf::View payload, std::string_view manifest) {
+    constexpr char domain[] = "xlp-signature-1"; // with its NUL
+    elf::Bytes m(domain, domain + sizeof(domain));
+    m.resize(m.size() + 2 * SHA256_DIGEST_LENGTH);
+    std::uint8_t* at = m.data() + sizeof(domain);
+    SHA256(payload.data(), payload.size(), at);
+    SHA256(reinterpret_cast<const unsigned char*>(manifest.data()), manifest.size(),
+           at + SHA256_DIGEST_LENGTH);
+    return m;
+}
+
+std::string key_id(EVP_PKEY* key) {
+    unsigned char raw[32], digest[SHA256_DIGEST_LENGTH];
+    std::size_t size = sizeof(raw);
+    if (EVP_PKEY_get_raw_public_key(key, raw, &size) != 1)
+        return {};
+    SHA256(raw, size, digest);
+    return elf::hex({digest, 8});
+}
+
+struct CloseFile {
+    void operator()(std::FILE* f) const { std::fclose(f); }
+};
+
+// Never asks for a pass phrase: an encrypted key is not read.
+int no_passphrase(char*, int, int, void*) {
+    return -1;
+}
+
+Result<Key> read_key(const fs::path& path, bool is_private) {
+    std::unique_ptr<std::FILE, CloseFile> f(std::fopen(path.c_str(), "re"));
+    if (!f)
+        return fail(bad_input("key.unreadable",
+                              fmt::format("The key cannot be read: {}.", std::strerror(errno)), {},
+                              {path, {}, {}, 0}));
+    KeyHandle key(is_private ? PEM_read_PrivateKey(f.get(), nullptr, no_passphrase, nullptr)
+                             : PEM_read_PUBKEY(f.get(), nullptr, no_passphrase, nullptr));
+    if (!key || EVP_PKEY_id(key.get()) != EVP_PKEY_ED25519)
+        return fail(bad_input("key.malformed",
+                              fmt::format("This is not an unencrypted Ed25519 {} key in PEM form.",
+                                          is_private ? "private" : "public"),
+                              is_private ? "Make one with `openssl genpkey -algorithm ed25519'."
+                                         : "Make one with `openssl pkey -in KEY -pubout'.",
+                              {path, {}, {}, 0}));
+    std::string id = key_id(key.get());
+    return Key{std::move(key), std::move(id), path};
+}
+
+struct Entry {
+    std::string key;
+    elf::Bytes signature;
+};
+
+Result<std::vector<Entry>> parse_file(std::string_view text, const std::string& origin) {
+    const auto malformed = [&](const char* why) {
+        return fail(
+            bad_input("signature.malformed", why, "Sign the payload again.", {origin, {}, {}, 0}));
+    };
+    if (text.size() > max_file_size)
+        return malformed("The signature file is larger than 64 KiB.");
+    const Json j = Json::parse(text, nullptr, false);
+    if (!j.is_object() || !j.contains("schema") || j["schema"] != schema
+        || !j.contains("signatures") || !j["signatures"].is_array())
+        return malformed("The signature file does not hold what `xlp-build sign' writes.");
+    if (j["signatures"].size() > max_signatures)
+        return malformed("The signature file holds more than 64 signatures.");
+    std::vector<Entry> entries;
+    for (const Json& s : j["signatures"]) {
+        if (!s.is_object() || !s.contains("key") || !s["key"].is_string() || !s.contains("ed25519")
+            || !s["ed25519"].is_string())
+            return malformed("The signature file holds a signature without key or value.");
+        auto bytes = elf::from_hex(s["ed25519"].get<std::string>());
+        if (!bytes || bytes->size() != 64)
+            return malformed("The signature file holds a signature that is not 64 bytes.");
+        entries.push_back({s["key"], std::move(*bytes)});
+    }
+    return entries;
+}
+
+struct FreeContext {
+    void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
+};
+using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+
+bool fits(const Key& key, const elf::Bytes& signature, const elf::Bytes& signed_bytes) {
+    Context c(EVP_MD_CTX_new());
+    return c && EVP_DigestVerifyInit(c.get(), nullptr, nullptr, nullptr, key.handle.get()) == 1
+           && EVP_DigestVerify(c.get(), signature.data(), signature.size(), signed_bytes.data(),
+                               signed_bytes.size())
+                  == 1;
+}
+
+} // namespace
+
+Result<Key> read_private_key(const fs::path& path) {
+    return read_key(path, true);
+}
+Result<Key> read_public_key(const fs::path& path) {
+    return read_key(path, false);
+}
+
+Result<std::vector<Key>> read_trusted_keys(const fs::path& folder) {
+    std::vector<fs::path> files;
+    std::error_code ec;
+    for (const auto& e : fs::directory_iterator(folder, ec))
+        if (e.path().extension() == ".pem")
+            files.push_back(e.path());
+    if (ec && ec != std::errc::no_such_file_or_directory)
+        return fail(
+            environment("key.folder",
+                        fmt::format("The folder of trusted keys cannot be read: {}.", ec.message()),
+                        {}, {folder, {}, {}, 0}));
+    std::sort(files.begin(), files.end());
+    std::vector<Key> keys;
+    Findings wrong;
+    for (const fs::path& file : files) {
+        auto key = read_public_key(file);
+        if (key)
+            keys.push_back(std::move(*key));
+        else
+            append(wrong, key.error());
+    }
+    if (has_errors(wrong))
+        return tl::unexpected(wrong);
+    return keys;
+}
+
+fs::path signature_path(fs::path payload) {
+    return payload += ".sig";
+}
+
+Result<std::string> sign(elf::View payload, std::string_view manifest, const Key& key,
+                         std::string_view existing) {
+    std::vector<Entry> entries;
+    if (!existing.empty()) {
+        auto parsed = parse_file(existing, "the existing signature");
+        if (!parsed)
+            return tl::unexpected(parsed.error());
+        entries = std::move(*parsed);
+        std::erase_if(entries, [&](const Entry& e) { return e.key == key.id; });
+    }
+    const elf::Bytes what = message(payload, manifest);
+    elf::Bytes signature(64);
+    std::size_t size = signature.size();
+    Context c(EVP_MD_CTX_new());
+    if (!c || EVP_DigestSignInit(c.get(), nullptr, nullptr, nullptr, key.handle.get()) != 1
+        || EVP_DigestSign(c.get(), signature.data(), &size, what.data(), what.size()) != 1)
+        return fail(internal_fault("signature.openssl", "OpenSSL could not sign."));
+    entries.push_back({key.id, std::move(signature)});
+    Json list = Json::array();
+    for (const Entry& e : entries)
+        list.push_back({{"key", e.key}, {"ed25519", elf::hex(e.signature)}});
+    return Json{{"schema", schema}, {"signatures", list}}.dump(2) + "\n";
+}
+
+Result<std::string> verify(elf::View payload, std::string_view manifest,
+                           std::string_view signature_file, const std::vector<Key>& trusted,
+                           const std::string& origin) {
+    auto entries = parse_file(signature_file, origin);
+    if (!entries)
+        return tl::unexpected(entries.error());
+    const elf::Bytes what = message(payload, manifest);
+    std::string unfit;
+    for (const Entry& e : *entries)
+        for (const Key& key : trusted) {
+            if (key.id != e.key)
+                continue;
+            if (fits(key, e.signature, what))
+                return key.id;
+            unfit = key.id;
+        }
+    if (!unfit.empty())
+        return fail(refusal("signature.wrong",
+                            fmt::format("The signature by key {} is not of this payload with this "
+                                        "manifest: one of them was changed.",
+                                        unfit),
+                            "Fetch the payload again, from where it was published.",
+                            {origin, {}, {}, 0}));
+    return fail(refusal("signature.untrusted", "No trusted key has signed this payload.",
+                        "Put the publisher's public key into /etc/xlp/keys.d/, after checking it.",
+                        {origin, {}, {}, 0}));
+}
+
+} // namespace xlp::manifest
