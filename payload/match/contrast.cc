@@ -2,6 +2,7 @@
 #include "payload/match/contrast.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace xlp::match {
@@ -26,6 +27,29 @@ Unlike compare(const disasm::Instruction& x, const disasm::Instruction& y) {
     if (!x.memory && equal_but(x, y, x.displacement, y.displacement))
         return Unlike::displacement;
     return Unlike::other;
+}
+
+bool is_nop(const disasm::Instruction& i) {
+    return i.text.starts_with("nop") || i.text.starts_with("data16")
+           || i.text.starts_with("cs nop");
+}
+
+std::string_view mnemonic(const disasm::Instruction& i) {
+    return std::string_view(i.text).substr(0, i.text.find(' '));
+}
+
+// The same but for its own place and that of other code of the function.
+bool alike(const disasm::Instruction& x, const disasm::Instruction& y, xen::Range function) {
+    if (x.target && y.target)
+        return mnemonic(x) == mnemonic(y)
+               && (x.target == y.target
+                   || (function.contains(*x.target) && function.contains(*y.target)));
+    if (x.memory && y.memory)
+        return x.memory == y.memory && mnemonic(x) == mnemonic(y)
+               && std::string_view(x.text).substr(std::min(x.text.find("(%rip)"), x.text.size()))
+                      == std::string_view(y.text).substr(
+                          std::min(y.text.find("(%rip)"), y.text.size()));
+    return x.text == y.text && !x.target == !y.target && !x.memory == !y.memory;
 }
 
 std::uint64_t immediate(const disasm::Instruction& i) {
@@ -57,6 +81,27 @@ std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address ba
     return found;
 }
 
+std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Range function,
+                                     const disasm::Disassembler& disassembler) {
+    std::size_t at = 0, there = 0;
+    while (at < ours.size() && there < theirs.size()) {
+        auto x = disassembler.one(ours.subspan(at), function.begin + at);
+        if (is_nop(x)) {
+            at += x.bytes.size();
+            continue;
+        }
+        auto y = disassembler.one(theirs.subspan(there), function.begin + there);
+        if (!is_nop(y)) {
+            if (!alike(x, y, function))
+                return Contrast{static_cast<std::uint32_t>(at), compare(x, y), std::move(x),
+                                std::move(y)};
+            at += x.bytes.size();
+        }
+        there += y.bytes.size();
+    }
+    return std::nullopt;
+}
+
 elf::Bytes with_fields_of(const atom::Atom& a, elf::View linked) {
     elf::Bytes bytes(a.bytes.begin(), a.bytes.end());
     for (const atom::Reference& r : a.references)
@@ -67,13 +112,18 @@ elf::Bytes with_fields_of(const atom::Atom& a, elf::View linked) {
 }
 
 bool only_line_numbers(const std::vector<Contrast>& all) {
+    // sizes and masks are no line numbers: 256 may well become 512
+    auto round = [](std::uint64_t n) {
+        return std::has_single_bit(n) || std::has_single_bit(n + 1);
+    };
     int direction = 0;
     for (const Contrast& c : all) {
         if (c.unlike != Unlike::immediate)
             return false;
         const std::uint64_t n = immediate(c.ours), m = immediate(c.theirs);
         const int this_way = n < m ? 1 : -1;
-        if (!n || !m || n > last_line || m > last_line || (direction && direction != this_way))
+        if (!n || !m || n > last_line || m > last_line || (round(n) && round(m))
+            || (direction && direction != this_way))
             return false;
         direction = this_way;
     }

@@ -30,6 +30,12 @@ struct Contrast {
 std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address,
                                const disasm::Disassembler&);
 
+// The first pair of instructions that do different things, where the two may be out of step: NOPs,
+// and branches within the function that merely have another distance, are passed over. `function`
+// is the range of addresses that counts as within.
+std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Range function,
+                                     const disasm::Disassembler&);
+
 // An atom's bytes with its reference fields as in `linked`, so that only real differences remain.
 elf::Bytes with_fields_of(const atom::Atom&, elf::View linked);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 namespace xlp::match {
@@ -43,9 +44,23 @@ std::string list(const std::set<std::string>& names) {
     return s;
 }
 
+// Instructions whose coming or going tells a configuration option.
+struct Tell {
+    std::string_view text; // start of the instruction
+    std::string_view what;
+};
+constexpr Tell tells[] = {
+    {"endbr64", "CONFIG_XEN_IBT"},
+    {"lfence", "CONFIG_SPECULATIVE_HARDEN_*"},
+    {"ret", "CONFIG_RETURN_THUNK"},
+};
+
 struct Count {
+    std::size_t objects = 0, unlike_objects = 0;
     std::size_t compared = 0, differ = 0, missing = 0, lines = 0, layout = 0;
-    std::set<std::string> unknown; // names that the hypervisor lacks
+    std::set<std::string> unknown;                   // names that the hypervisor lacks
+    std::map<std::string_view, std::size_t> options; // votes of `tells`
+    std::map<std::string, std::size_t> calls;        // by the hypervisor, never by the source
 };
 
 // External symbols that an unlike function refers to and the hypervisor does not have.
@@ -56,7 +71,43 @@ void unknown_symbols(const atom::Atom& a, const xen::Image& image, Count& n) {
             n.unknown.insert(std::string(r.external));
 }
 
+// Functions that the hypervisor calls where the object does not so much as name them.
+void foreign_calls(const Match& m, const AtomMatch& match, const xen::Image& image,
+                   const disasm::Disassembler& d, Count& n) {
+    std::set<std::string> called;
+    for (const disasm::Instruction& i :
+         d.all(image.bytes(match.address, match.size), match.address)) {
+        if (i.flow != disasm::Flow::call || !i.target)
+            continue;
+        const xen::ImageSymbol* s = image.covering(*i.target);
+        if (s && !s->local && s->address == *i.target)
+            called.insert(s->name);
+    }
+    for (const elf::Symbol& s : m.module().object().symbols())
+        called.erase(std::string(s.name));
+    for (const std::string& name : called)
+        ++n.calls[name];
+}
+
+// What the code of an unlike function tells.
+void look_at(const atom::Atom& a, const AtomMatch& match, const xen::Image& image,
+             const disasm::Disassembler& d, Count& n) {
+    const elf::View theirs = image.bytes(match.address, match.size);
+    const elf::Bytes ours = with_fields_of(a, theirs);
+    if (match.state == State::bytes_differ)
+        n.layout += only_displacements(contrast(ours, theirs, match.address, d));
+    const xen::Range function{match.address,
+                              match.address + std::max<std::uint64_t>(a.size, match.size)};
+    const auto unlike = first_unlike(ours, theirs, function, d);
+    if (!unlike)
+        return;
+    for (const Tell& t : tells)
+        n.options[t.what] +=
+            unlike->ours.text.starts_with(t.text) != unlike->theirs.text.starts_with(t.text);
+}
+
 void count(const Match& m, const xen::Image& image, const disasm::Disassembler& d, Count& n) {
+    const std::size_t before = n.differ;
     for (const atom::Atom& a : m.module().atoms()) {
         if (a.anonymous() || !a.is_function() || m.of(a.id).state == State::unchecked)
             continue;
@@ -68,15 +119,33 @@ void count(const Match& m, const xen::Image& image, const disasm::Disassembler& 
         unknown_symbols(a, image, n);
         if (match.state == State::missing) {
             ++n.missing;
-            n.unknown.insert(std::string(a.name));
+            if (a.global) // statics come and go with inlining
+                n.unknown.insert(std::string(a.name));
         } else if (match.state == State::line_differs) {
             ++n.lines;
-        } else if (match.state == State::bytes_differ) {
-            const elf::View linked = image.bytes(match.address, a.bytes.size());
-            n.layout +=
-                only_displacements(contrast(with_fields_of(a, linked), linked, match.address, d));
+        } else {
+            look_at(a, match, image, d, n);
+            foreign_calls(m, match, image, d, n);
         }
     }
+    ++n.objects;
+    n.unlike_objects += n.differ != before;
+}
+
+// Called in vain by many unlike functions, if any is.
+std::string_view foreign_call(const Count& n) {
+    for (const auto& [name, times] : n.calls)
+        if (times > examples && 4 * times > n.differ)
+            return name;
+    return {};
+}
+
+// The option that most unlike functions speak of, if they are many.
+std::string_view told_option(const Count& n) {
+    for (const auto& [option, votes] : n.options)
+        if (votes > examples && 4 * votes > n.differ)
+            return option;
+    return {};
 }
 
 constexpr const char* config_remedy =
@@ -123,6 +192,10 @@ Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
         d.cause = Cause::image;
         d.why = fmt::format("{}; {} do not even exist in it.", share, n.missing);
         d.remedy = "Check that --source and --xen-syms are of the same version.";
+    } else if (const std::string_view option = told_option(n); !option.empty()) {
+        d.cause = Cause::configuration;
+        d.why = fmt::format("{}; the instructions that differ are those of {}.", share, option);
+        d.remedy = config_remedy;
     } else if (n.layout && 2 * (n.layout + n.missing) > n.differ) {
         d.cause = Cause::configuration;
         d.why = fmt::format("{}, most in nothing but offsets: structures are laid out in another "
@@ -137,11 +210,24 @@ Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
         d.cause = Cause::configuration;
         d.why = fmt::format("{}, and the hypervisor lacks {}.", share, list(n.unknown));
         d.remedy = config_remedy;
+    } else if (const std::string_view name = foreign_call(n); !name.empty()) {
+        d.cause = Cause::configuration;
+        d.why = fmt::format("{}; the hypervisor calls {} in places where the source as compiled "
+                            "does not.",
+                            share, name);
+        d.remedy = config_remedy;
+    } else if (n.objects > examples && 2 * n.unlike_objects > n.objects) {
+        d.cause = Cause::configuration;
+        d.why =
+            fmt::format("{}, spread over {} of {} objects.", share, n.unlike_objects, n.objects);
+        d.remedy = config_remedy;
     } else {
         d.cause = Cause::source;
-        d.why = fmt::format("{}; the others are the same to the byte.", share);
+        d.why = fmt::format("{}; the others are the same to the byte. Their source is another, or "
+                            "an option of the configuration that few functions look at.",
+                            share);
         d.remedy = "Give the source that the hypervisor was built from, with all patches of its "
-                   "packaging applied.";
+                   "packaging applied, and its own configuration.";
     }
     return d;
 }

@@ -51,12 +51,14 @@ std::string first_difference(const Match& m, const atom::Atom& a, const xen::Ima
         return reference;
     const elf::View theirs = image.bytes(match.address, match.size ? match.size : a.bytes.size());
     const elf::Bytes ours = linked_as(m, a, image, theirs, match.address);
-    const auto all = contrast(ours, theirs, match.address, disasm::Disassembler());
-    if (all.empty() || (match.state == State::reference_differs && all[0].offset > offset))
+    const xen::Range function{match.address,
+                              match.address + std::max<std::uint64_t>(a.size, match.size)};
+    const auto unlike = first_unlike(ours, theirs, function, disasm::Disassembler());
+    if (!unlike || (match.state == State::reference_differs && unlike->offset > offset))
         return reference;
-    offset = all[0].offset;
+    offset = unlike->offset;
     return fmt::format("at +{:#x} the source gives `{}`, the hypervisor has `{}`", offset,
-                       readable(all[0].ours, image), readable(all[0].theirs, image));
+                       readable(unlike->ours, image), readable(unlike->theirs, image));
 }
 
 Finding mismatch(const Match& m, const atom::Atom& a, const Diagnosis& diagnosis,
@@ -72,7 +74,7 @@ Finding mismatch(const Match& m, const atom::Atom& a, const Diagnosis& diagnosis
         }
     std::string why = "The hypervisor's code is not what the original source compiles to: ";
     if (match.state == State::size_differs)
-        why += fmt::format("the function has {} bytes instead of {}; ", match.size, a.size);
+        why += fmt::format("{} bytes instead of the hypervisor's {}; ", a.size, match.size);
     why += difference + ".";
     if (diagnosis.cause != Cause::none)
         why += fmt::format(" Likely cause: {}. {}", text(diagnosis.cause), diagnosis.why);

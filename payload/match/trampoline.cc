@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/trampoline.h"
 
-#include "payload/match/forbidden.h"
+#include "payload/load/forbidden.h"
 #include "payload/match/jump_table.h"
 #include "payload/match/xrefs.h"
 
@@ -58,16 +58,8 @@ private:
                   fmt::format("{:#x} is not in the hypervisor's text.", s.address));
             return false;
         }
-        const auto begin = image_.resolve("_stextentry"), end = image_.resolve("_etextentry");
-        if (begin && end && Range{*begin, *end}.contains(s.address)) {
-            error(s, "trampoline.entry-text",
-                  "The function is in .text.entry, which runs before the page tables that map "
-                  "payloads are loaded.",
-                  "Patch what it calls instead.");
-            return false;
-        }
-        if (auto f = forbidden(s.name))
-            error(s, std::string(f->code), std::string(f->why),
+        if (std::string why = load::why_forbidden(image_, s.address, s.name); !why.empty())
+            error(s, "trampoline.forbidden", std::move(why),
                   "Patch its callers or what it calls, or reboot into a fixed hypervisor.");
         const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
         if (padded_size(image_, s.address, s.size, disassembler_) < needed) {
