@@ -195,12 +195,16 @@ Findings read_report(const std::string& out, const std::string& name, bool failu
     for (std::string line; std::getline(in, line);) {
         if (line.starts_with("patching file ") || line.starts_with("checking file "))
             file = line.substr(14);
-        const bool failed =
-            line.find("FAILED at ") != line.npos || line.find("previously applied") != line.npos
-            || line.starts_with("can't find file") || line.find("No file to patch") != line.npos
-            || line.find("would create the file") != line.npos
-            || line.find("unsupported") != line.npos;
-        if (failed && failures)
+        if (failures && line.find("previously applied") != line.npos)
+            found.push_back(bad_input("patch.already-applied",
+                                      fmt::format("{} is in this source already.", name),
+                                      "Take the source that the running hypervisor was built from, "
+                                      "or leave the patch out.",
+                                      {.source = file}));
+        else if (failures
+                 && (line.find("FAILED at ") != line.npos
+                     || line.find("No file to patch") != line.npos
+                     || line.find("would create the file") != line.npos))
             found.push_back(bad_input(
                 "patch.does-not-apply",
                 fmt::format("{} does not apply to the source: {}", name, line),

@@ -56,8 +56,8 @@ enum class FileKind {
 FileKind kind_of(std::string_view path);
 
 // Applies `files` to `tree` with patch(1), without fuzz. Notes say where a hunk applied at an
-// offset. Errors: `patch.does-not-apply` for each hunk that fails; `tree` is then to be thrown
-// away.
+// offset. Errors: `patch.already-applied`, `patch.does-not-apply` for each hunk that fails; `tree`
+// is then to be thrown away.
 Result<Findings> apply_patch(const std::vector<FilePatch>& files, const std::string& name,
                              const std::filesystem::path& tree, std::stop_token stop);
 
