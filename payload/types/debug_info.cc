@@ -119,14 +119,16 @@ std::string source_name(std::string_view path, std::string_view compile_folder) 
     fs::path folder = fs::path(compile_folder).lexically_normal();
     if (!folder.has_filename())
         folder = folder.parent_path();
+    // some names come with the compiler's folder before them, and some without
+    auto under = [&](const fs::path& root) {
+        return std::mismatch(root.begin(), root.end(), name.begin(), name.end()).first
+               == root.end();
+    };
+    if (name.is_relative() && !(folder.is_relative() && under(folder)))
+        name = (folder / name).lexically_normal();
     // Xen is compiled in the folder xen/ of its tree
-    const bool in_xen = folder.filename() == "xen";
-    if (name.is_relative())
-        return name.generic_string();
-    fs::path relative = name.lexically_relative(in_xen ? folder.parent_path() : folder);
-    if (relative.empty() || *relative.begin() == "..")
-        return name.generic_string();
-    return relative.generic_string();
+    const fs::path root = folder.filename() == "xen" ? folder.parent_path() : folder;
+    return (under(root) && !root.empty() ? name.lexically_relative(root) : name).generic_string();
 }
 
 } // namespace xlp::types

@@ -54,18 +54,24 @@ std::string size_change(std::uint64_t old_size, std::uint64_t new_size) {
 
 // What the payload's functions and those left behind have to do with a type.
 struct Parties {
-    std::vector<std::string> included;
-    std::vector<std::string> missing; // of those that hold or point to it themselves
+    std::vector<std::string> included; // the nearest to it first
+    // Who makes objects of it on the stack and stays. Others that stay do not matter: they were
+    // compiled to the same code with either layout.
+    std::vector<std::string> makers;
 };
 
 Parties parties(const Usage& usage, const Included& included) {
     Parties p;
-    for (const auto& [symbol, hops] : usage.users) {
+    for (const auto& [symbol, use] : usage.users) {
         if (included(symbol))
             p.included.push_back(symbol);
-        else if (hops == 0)
-            p.missing.push_back(symbol);
+        else if (use.creates)
+            p.makers.push_back(symbol);
     }
+    std::stable_sort(p.included.begin(), p.included.end(),
+                     [&](const std::string& a, const std::string& b) {
+                         return usage.users.at(a).hops < usage.users.at(b).hops;
+                     });
     return p;
 }
 
@@ -74,18 +80,18 @@ Finding layout_finding(const StructChange& c, const Parties& p, std::string why,
     if (p.included.empty())
         return note("types.layout", why + " No function of the payload uses it.", {},
                     std::move(where));
-    if (stack && p.missing.empty())
+    if (stack && p.makers.empty())
         return note("types.layout",
                     why
-                        + " It lives on the stack only, and all functions that use it are in the "
+                        + " It lives on the stack only, and all functions that make one are in the "
                           "payload.",
                     {}, std::move(where));
     if (stack)
         return refusal("types.layout",
-                       fmt::format("{} {} of the payload share it with {}, which stay{} as before.",
-                                   why, list(p.included), list(p.missing),
-                                   p.missing.size() == 1 ? "s" : ""),
-                       "Leave the structure as it was, or change the other functions as well.",
+                       fmt::format("{} {} stay{} as before and make{} it for {} of the payload.",
+                                   why, list(p.makers), p.makers.size() == 1 ? "s" : "",
+                                   p.makers.size() == 1 ? "s" : "", list(p.included)),
+                       "Leave the structure as it was, or change those functions as well.",
                        std::move(where));
     const bool grew = c.layout.new_size > c.layout.old_size;
     return refusal("types.layout",
@@ -191,8 +197,8 @@ std::optional<Finding> finding(const StructChange& c, const Included& included,
         why += fmt::format(" With it change{} {}, which contain{} it.",
                            containing.size() == 1 ? "s" : "", list(containing),
                            containing.size() == 1 ? "s" : "");
-    const bool matters = !p.included.empty()
-                         && (c.usage.lifetime() != Lifetime::on_stack_only || !p.missing.empty());
+    const bool matters =
+        !p.included.empty() && (c.usage.lifetime() != Lifetime::on_stack_only || !p.makers.empty());
     switch (c.layout.effect) {
     case Effect::layout:
         return layout_finding(c, p, std::move(why), where);

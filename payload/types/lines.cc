@@ -19,7 +19,23 @@ struct Lines::Table {
         Dwarf_Off entry = 0; // of the subprogram
     };
 
+    // A function inlined into another, or (the first) that function itself.
+    struct Body {
+        std::string function;
+        SourceLine call; // where it was inlined
+        std::uint32_t parent = 0;
+    };
+    struct Part {
+        std::uint64_t begin = 0, end = 0;
+        std::uint32_t body = 0;
+    };
+    struct Inlining {
+        std::vector<Body> bodies; // parents first
+        std::vector<Part> parts;  // in the order of bodies: of those that hold a place, the last
+    };
+
     std::shared_ptr<DebugInfo> info;
+    std::unordered_map<Dwarf_Off, Inlining> inlined; // by subprogram, made when first asked for
     std::vector<std::string> files{""};
     std::unordered_map<std::string, std::uint32_t> file_ids;
     std::vector<Row> rows;       // by address
@@ -36,6 +52,8 @@ struct Lines::Table {
     void read_function(Dwarf_Die&, const char* folder);
     const Row* row(std::uint64_t address) const;
     SourceLine line(const Row& r) const { return {files[r.file], r.line}; }
+    void read_inlined(Dwarf_Die& parent, std::uint32_t body, Inlining&, unsigned depth);
+    const Inlining* inlining(Dwarf_Off function);
 };
 
 namespace {
@@ -58,9 +76,16 @@ std::string name_of(Dwarf_Die& die) {
     return name ? name : "";
 }
 
-bool is_inline_or_block(Dwarf_Die& die) {
-    const int tag = dwarf_tag(&die);
-    return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block;
+SourceLine call_of(Dwarf_Die& die) {
+    Dwarf_Die unit;
+    Dwarf_Files* files = nullptr;
+    const char* file = nullptr;
+    if (!dwarf_diecu(&die, &unit, nullptr, nullptr))
+        return {};
+    if (dwarf_getsrcfiles(&unit, &files, nullptr) == 0)
+        file = dwarf_filesrc(files, number(die, DW_AT_call_file), nullptr, nullptr);
+    return {file ? source_name(file, compile_folder(unit)) : "",
+            static_cast<unsigned>(number(die, DW_AT_call_line))};
 }
 
 } // namespace
@@ -149,6 +174,43 @@ const Lines::Table::Row* Lines::Table::row(std::uint64_t address) const {
     return &*std::prev(after);
 }
 
+void Lines::Table::read_inlined(Dwarf_Die& parent, std::uint32_t body, Inlining& out,
+                                unsigned depth) {
+    constexpr unsigned max_depth = 200; // bounds the recursion on damaged input
+    Dwarf_Die child;
+    Dwarf_Off last = dwarf_dieoffset(&parent);
+    int more = dwarf_child(&parent, &child);
+    while (more == 0 && depth < max_depth && dwarf_dieoffset(&child) > last) {
+        last = dwarf_dieoffset(&child);
+        const int tag = dwarf_tag(&child);
+        if (tag == DW_TAG_lexical_block) {
+            read_inlined(child, body, out, depth + 1);
+        } else if (tag == DW_TAG_inlined_subroutine) {
+            const auto id = static_cast<std::uint32_t>(out.bodies.size());
+            out.bodies.push_back({name_of(child), call_of(child), body});
+            Dwarf_Addr base = 0, begin = 0, end = 0;
+            for (std::ptrdiff_t at = 0; (at = dwarf_ranges(&child, at, &base, &begin, &end)) > 0;)
+                out.parts.push_back({begin, end, id});
+            read_inlined(child, id, out, depth + 1);
+        }
+        Dwarf_Die next;
+        more = dwarf_siblingof(&child, &next);
+        child = next;
+    }
+}
+
+const Lines::Table::Inlining* Lines::Table::inlining(Dwarf_Off function) {
+    auto [at, fresh] = inlined.try_emplace(function);
+    if (fresh) {
+        Dwarf_Die die;
+        if (!dwarf_offdie(info->dwarf(), function, &die))
+            return nullptr;
+        at->second.bodies.push_back({name_of(die), {}, 0});
+        read_inlined(die, 0, at->second, 0);
+    }
+    return at->second.bodies.empty() ? nullptr : &at->second;
+}
+
 Result<Lines> Lines::from(const elf::Object& object) {
     auto table = std::make_unique<Table>();
     auto info = DebugInfo::open(object);
@@ -206,38 +268,19 @@ std::vector<Frame> Lines::frames(std::uint32_t section, std::uint64_t offset) co
     auto after =
         std::upper_bound(table_->functions.begin(), table_->functions.end(), address,
                          [](std::uint64_t a, const Table::Code& c) { return a < c.begin; });
-    Dwarf_Die die;
-    if (after == table_->functions.begin() || address >= std::prev(after)->end
-        || !dwarf_offdie(table_->info->dwarf(), std::prev(after)->entry, &die))
+    if (after == table_->functions.begin() || address >= std::prev(after)->end)
         return frames;
-    // down through the inlined functions that hold the address; every step goes forward in the file
-    frames.push_back({name_of(die), {}});
-    Dwarf_Die child;
-    Dwarf_Off last = dwarf_dieoffset(&die);
-    int more = dwarf_child(&die, &child);
-    while (more == 0 && dwarf_dieoffset(&child) > last) {
-        last = dwarf_dieoffset(&child);
-        Dwarf_Die next;
-        if (is_inline_or_block(child) && dwarf_haspc(&child, address) > 0) {
-            if (dwarf_tag(&child) == DW_TAG_inlined_subroutine) {
-                Dwarf_Die unit;
-                Dwarf_Files* files = nullptr;
-                dwarf_diecu(&child, &unit, nullptr, nullptr);
-                const char* file = nullptr;
-                if (dwarf_getsrcfiles(&unit, &files, nullptr) == 0)
-                    file = dwarf_filesrc(files, number(child, DW_AT_call_file), nullptr, nullptr);
-                frames.back().line = {file ? source_name(file, compile_folder(unit)) : "",
-                                      static_cast<unsigned>(number(child, DW_AT_call_line))};
-                frames.push_back({name_of(child), {}});
-            }
-            more = dwarf_child(&child, &next);
-        } else {
-            more = dwarf_siblingof(&child, &next);
-        }
-        child = next;
-    }
-    frames.back().line = *place;
-    std::reverse(frames.begin(), frames.end());
+    const Table::Inlining* inlining = table_->inlining(std::prev(after)->entry);
+    if (!inlining)
+        return frames;
+    std::uint32_t body = 0;
+    for (const Table::Part& p : inlining->parts)
+        if (p.begin <= address && address < p.end)
+            body = p.body;
+    frames.push_back({inlining->bodies[body].function, *place});
+    for (; body != 0; body = inlining->bodies[body].parent)
+        frames.push_back({inlining->bodies[inlining->bodies[body].parent].function,
+                          inlining->bodies[body].call});
     return frames;
 }
 

@@ -10,6 +10,12 @@ namespace xlp::types {
 namespace {
 constexpr unsigned unreachable = std::numeric_limits<unsigned>::max();
 constexpr unsigned max_pointers = 16; // T **************** is damage, not code
+
+// What these point to is in a guest's memory (xen/include/public/arch-x86/xen.h): it comes and goes
+// with each hypercall.
+bool is_guest_handle(const Type& t) {
+    return t.name.starts_with("__guest_handle_") || t.name.starts_with("__compat_handle_");
+}
 } // namespace
 
 Evidence& Evidence::operator|=(const Evidence& e) {
@@ -36,10 +42,12 @@ Lifetime lifetime_of(const Evidence& e) {
 
 Usage& Usage::operator|=(const Usage& u) {
     evidence |= u.evidence;
-    for (const auto& [name, hops] : u.users) {
-        auto [at, fresh] = users.emplace(name, hops);
-        if (!fresh)
-            at->second = std::min(at->second, hops);
+    for (const auto& [name, use] : u.users) {
+        auto [at, fresh] = users.emplace(name, use);
+        if (fresh)
+            continue;
+        at->second.hops = std::min(at->second.hops, use.hops);
+        at->second.creates |= use.creates;
     }
     return *this;
 }
@@ -69,7 +77,7 @@ void UsageGraph::find_edges() {
     std::vector<Link> links;
     for (TypeId id = 1; id < model_.types.size(); ++id) {
         const Type& t = model_.types[id];
-        if (!t.aggregate())
+        if (!t.aggregate() || is_guest_handle(t))
             continue;
         for (std::uint32_t i = 0; i < t.parts.count; ++i) {
             const Handled h = handled(model_.members[t.parts.first + i].type);
@@ -104,7 +112,7 @@ void UsageGraph::find_reached() {
     while (!work.empty()) {
         const Type& t = model_.types[work.back()];
         work.pop_back();
-        if (t.aggregate())
+        if (t.aggregate() && !is_guest_handle(t))
             for (std::uint32_t i = 0; i < t.parts.count; ++i)
                 reach(model_.members[t.parts.first + i].type);
     }
@@ -139,13 +147,13 @@ Usage UsageGraph::of(TypeId type) const {
         usage.evidence.static_value |= !h.pointer && h.core && hops[h.core] == 0;
     }
 
-    std::vector<unsigned> nearest(model_.functions.size(), unreachable);
+    std::vector<Use> uses(model_.functions.size(), {unreachable, false});
     for (FunctionId f = 0; f < model_.functions.size(); ++f) {
         for (const Mention& m : model_.functions[f].mentions) {
             const Handled h = handled(m.type);
             if (!h.core || hops[h.core] == unreachable)
                 continue;
-            nearest[f] = std::min(nearest[f], hops[h.core]);
+            uses[f].hops = std::min(uses[f].hops, hops[h.core]);
             if (hops[h.core] > 0)
                 continue;
             if (m.as == Mention::As::parameter)
@@ -155,20 +163,24 @@ Usage UsageGraph::of(TypeId type) const {
             else if (h.pointer)
                 usage.evidence.local_pointer = true;
             else
-                usage.evidence.automatic = true;
+                usage.evidence.automatic = uses[f].creates = true;
         }
     }
     for (FunctionId f = 0; f < model_.functions.size(); ++f) {
         const Function& function = model_.functions[f];
         if (function.symbol.empty())
             continue;
-        unsigned n = nearest[f];
+        Use all = uses[f];
+        auto add = [&](FunctionId id) {
+            all.hops = std::min(all.hops, uses[id].hops);
+            all.creates |= uses[id].creates;
+        };
         if (function.origin != no_function)
-            n = std::min(n, nearest[function.origin]);
+            add(function.origin);
         for (FunctionId inlined : function.inlines)
-            n = std::min(n, nearest[inlined]);
-        if (n != unreachable)
-            usage.users.emplace(function.symbol, n);
+            add(inlined);
+        if (all.hops != unreachable)
+            usage.users.emplace(function.symbol, all);
     }
     return usage;
 }

@@ -33,14 +33,22 @@ enum class Lifetime {
 
 Lifetime lifetime_of(const Evidence&);
 
+// What a function has to do with a type.
+struct Use {
+    // Members that are pointers, from what it has at hand to an object of the type: 0 if it holds
+    // or points to one itself. The more, the less likely it is that the function cares.
+    unsigned hops = 0;
+    bool creates = false; // has an automatic variable that is or contains it
+
+    bool operator==(const Use&) const = default;
+};
+
 struct Usage {
     Evidence evidence;
     // Functions with code in this unit, by symbol, that have variables, parameters or a result of
-    // the type, of one that contains it, or of one from which pointers lead to it; and over how
-    // many members that are pointers: 0 for those that hold or point to it themselves. The greater
-    // the number, the less likely it is that the function cares. Inlined functions count for those
-    // that they were inlined into.
-    std::map<std::string, unsigned> users;
+    // the type, of one that contains it, or of one from which pointers lead to it. Inlined
+    // functions count for those that they were inlined into.
+    std::map<std::string, Use> users;
 
     Lifetime lifetime() const { return lifetime_of(evidence); }
     Usage& operator|=(const Usage&);

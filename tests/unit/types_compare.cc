@@ -166,7 +166,7 @@ TEST(TypesCompare, MergeJoinsWhatUnitsHaveInCommon) {
     merge(all, compare(unit("long a;", "g"), unit("long a, b;", "g")));
     ASSERT_EQ(all.structs.size(), 1U);
     EXPECT_THAT(all.structs[0].usage.users,
-                ElementsAre(testing::Pair("f", 0U), testing::Pair("g", 0U)));
+                ElementsAre(testing::Pair("f", Use{0}), testing::Pair("g", Use{0})));
 }
 
 } // namespace xlp::types::test

@@ -86,7 +86,12 @@ TEST(TypesLines, SourceNames) {
     EXPECT_EQ(source_name("/b/xen/include/xen/sched.h", "/b/xen"), "xen/include/xen/sched.h");
     EXPECT_EQ(source_name("/b/xen/include/public/hvm/../xen.h", "/b/xen"),
               "xen/include/public/xen.h");
+    EXPECT_EQ(source_name("include/xen/sched.h", "/b/xen"), "xen/include/xen/sched.h");
     EXPECT_EQ(source_name("./xen/common/domain.c", "./xen"), "xen/common/domain.c");
+    EXPECT_EQ(source_name("./common/domain.c", "./xen"), "xen/common/domain.c");
+    EXPECT_EQ(source_name("common/domain.c", "work/xen"), "xen/common/domain.c");
+    EXPECT_EQ(source_name("./include/../unit.c", "."), "unit.c");
+    EXPECT_EQ(source_name("unit.c", ""), "unit.c");
     EXPECT_EQ(source_name("/b/work/unit.c", "/b/work"), "unit.c");
     EXPECT_EQ(source_name("/usr/include/stddef.h", "/b/xen"), "/usr/include/stddef.h");
 }
