@@ -14,9 +14,8 @@ namespace {
 
 class Survey {
 public:
-    Survey(const Program& program, const Binder& binder, const Selection& selection)
-        : program_(program), binder_(binder), selection_(selection),
-          something_to_apply_(!selection.items.empty()) {}
+    Survey(const Program& program, const Selection& selection)
+        : program_(program), something_to_apply_(!selection.items.empty()) {}
 
     Findings run() {
         for (const Unit& u : program_.units) {
@@ -52,8 +51,6 @@ private:
     static Where at(const Unit& u, const Atom& a) { return {u.name, a.label(), u.source, 0}; }
 
     const Program& program_;
-    const Binder& binder_;
-    const Selection& selection_;
     bool something_to_apply_;
     Findings findings_;
 };
@@ -177,8 +174,8 @@ void Survey::check_arrays(const Unit& u) {
 
 } // namespace
 
-Findings obstacles(const Program& program, const Binder& binder, const Selection& selection) {
-    return Survey(program, binder, selection).run();
+Findings obstacles(const Program& program, const Selection& selection) {
+    return Survey(program, selection).run();
 }
 
 } // namespace xlp::diff

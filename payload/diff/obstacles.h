@@ -9,6 +9,6 @@ namespace xlp::diff {
 // Refusals and warnings about changed data, boot code, assembly, boot-time arrays and per-CPU
 // variables. Where some functions are replaced all the same, what only takes effect at boot is a
 // warning that names the missing half; where nothing is left to replace, it is a refusal.
-Findings obstacles(const Program&, const Binder&, const Selection&);
+Findings obstacles(const Program&, const Selection&);
 
 } // namespace xlp::diff

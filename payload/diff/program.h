@@ -52,8 +52,8 @@ struct Place {
 struct Program {
     std::vector<Unit> units; // ordered by name: everything downstream keeps this order
 
-    // Correlates and compares every unit. A cold part counts as part of its function, and what reads
-    // a changed constant counts as changed, for it must read the new one.
+    // Correlates and compares every unit. A cold part counts as part of its function, and what
+    // reads a changed constant counts as changed, for it must read the new one.
     void compare_units();
     // Where the patched sources define a global symbol.
     std::optional<Place> global(std::string_view name) const;

@@ -239,10 +239,17 @@ void Selector::check_new_data(const Unit& u, const Atom& a) {
 
 } // namespace
 
-bool Allowances::allows(const Finding& f) const {
-    return std::any_of(granted.begin(), granted.end(), [&](const std::string& g) {
-        return g == f.code || g == f.code + ":" + f.where.function;
-    });
+void Allowances::apply(Findings& findings) const {
+    for (Finding& f : findings) {
+        const bool allowed = std::any_of(granted.begin(), granted.end(), [&](const auto& g) {
+            return g == f.code || g == f.code + ":" + f.where.function;
+        });
+        if (f.severity != Severity::error || f.failure != Failure::refused || !allowed)
+            continue;
+        f.severity = Severity::warning;
+        f.failure = Failure::none;
+        f.why += " (Allowed by --allow.)";
+    }
 }
 
 std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {
@@ -263,15 +270,9 @@ std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function)
     return a - function.address;
 }
 
-Selection select(const Program& program, const Binder& binder, const Allowances& allowances) {
+Selection select(const Program& program, const Binder& binder) {
     Selection s = Selector(program, binder).run();
-    append(s.findings, obstacles(program, binder, s));
-    for (Finding& f : s.findings)
-        if (f.severity == Severity::error && allowances.allows(f)) {
-            f.severity = Severity::warning;
-            f.failure = Failure::none;
-            f.why += " (allowed by --allow)";
-        }
+    append(s.findings, obstacles(program, s));
     return s;
 }
 

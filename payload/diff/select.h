@@ -49,10 +49,11 @@ struct Selection {
 // What the user has taken care of, by "code" or "code:name" of the refusal.
 struct Allowances {
     std::vector<std::string> granted;
-    bool allows(const Finding&) const;
+    // Makes warnings of the errors that are allowed.
+    void apply(Findings&) const;
 };
 
-Selection select(const Program&, const Binder&, const Allowances&);
+Selection select(const Program&, const Binder&);
 
 // Bytes from an old function's start that a replacement may overwrite: its size, and the padding up
 // to what follows it in the image.

@@ -1,26 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-build/assemble.h"
 
-#include <atomic>
+#include "tools/xlp-build/process.h"
+#include "tools/xlp-build/prove.h"
+
+#include <algorithm>
 #include <fmt/format.h>
-#include <thread>
 
 namespace xlp::build {
 
 namespace {
-
-// Runs `work(i)` for 0 <= i < count in up to `jobs` threads.
-void in_parallel(std::size_t count, unsigned jobs, const std::function<void(std::size_t)>& work) {
-    std::atomic<std::size_t> next{0};
-    auto loop = [&] {
-        for (std::size_t i; (i = next++) < count;)
-            work(i);
-    };
-    std::vector<std::jthread> threads;
-    for (unsigned t = 1; t < jobs && t < count; ++t)
-        threads.emplace_back(loop);
-    loop();
-}
 
 Result<void> read_side(const std::filesystem::path& path, xen::Version version,
                        std::optional<atom::Module>& out) {
@@ -74,18 +63,17 @@ Result<void> add_stable(diff::Program& program, const std::vector<ObjectPair>& p
 
 Result<diff::Program> read_program(const std::vector<ObjectPair>& pairs, xen::Version version,
                                    unsigned jobs) {
-    std::vector<Result<diff::Unit>> read(pairs.size(), Result<diff::Unit>(diff::Unit{}));
-    in_parallel(pairs.size(), jobs, [&](std::size_t i) { read[i] = read_unit(pairs[i], version); });
     diff::Program program;
-    Findings bad;
-    for (auto& u : read) {
-        if (u)
-            program.units.push_back(std::move(*u));
-        else
-            append(bad, std::move(u.error()));
-    }
-    if (!bad.empty())
-        return fail(std::move(bad));
+    program.units.resize(pairs.size());
+    auto read = for_each(pairs.size(), jobs, {}, [&](std::size_t i) -> Result<void> {
+        auto unit = read_unit(pairs[i], version);
+        if (!unit)
+            return tl::unexpected(std::move(unit.error()));
+        program.units[i] = std::move(*unit);
+        return {};
+    });
+    if (!read)
+        return tl::unexpected(std::move(read.error()));
     program.compare_units();
     return program;
 }
@@ -100,19 +88,29 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
     Assembly a;
     a.program = std::move(*program);
     const diff::Binder binder(a.program, image);
-    a.selection = diff::select(a.program, binder, options.allowances);
+    a.selection = diff::select(a.program, binder);
     a.findings = a.selection.findings;
+    OldCode old_code = check_old_code(a.program, a.selection, image);
+    append(a.findings, std::move(old_code.findings));
+    append(a.findings, check_types(a.program, a.selection, image, options.jobs));
+    append(a.findings, check_readers(a.program, a.selection, image));
+    options.allowances.apply(a.findings);
     if (has_errors(a.findings))
         return fail(std::move(a.findings));
     emit::Options emit_options;
     emit_options.depends = options.depends.empty() ? image.build_id() : options.depends;
     emit_options.modinfo = options.modinfo;
+    emit_options.expectations = std::move(old_code.expectations);
     auto payload = emit::emit(a.program, a.selection, binder, emit_options);
     if (!payload) {
         append(a.findings, std::move(payload.error()));
         return fail(std::move(a.findings));
     }
     a.payload = std::move(*payload);
+    append(a.findings, check_payload(a.payload.bytes, options.name, image));
+    options.allowances.apply(a.findings);
+    if (has_errors(a.findings))
+        return fail(std::move(a.findings));
     return a;
 }
 
@@ -172,6 +170,15 @@ std::vector<std::string> explain(const Assembly& a) {
     for (const std::string& name : a.selection.line_only)
         lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
     return lines;
+}
+
+std::string summary(const Assembly& a, const std::filesystem::path& output) {
+    const auto replaced =
+        std::count_if(a.selection.items.begin(), a.selection.items.end(),
+                      [](const auto& i) { return i.role == diff::Role::replacement; });
+    return fmt::format("{}: {} function{} replaced, {} bytes, build-id {}", output.string(),
+                       replaced, replaced == 1 ? "" : "s", a.payload.bytes.size(),
+                       elf::hex(a.payload.build_id));
 }
 
 } // namespace xlp::build

@@ -21,7 +21,8 @@ struct ObjectPair {
 };
 
 struct AssembleOptions {
-    elf::BuildId depends; // empty: the hypervisor's
+    std::string name = "payload"; // as it is uploaded
+    elf::BuildId depends;         // empty: the hypervisor's
     std::vector<std::pair<std::string, std::string>> modinfo;
     diff::Allowances allowances;
     // Compiles a unit with stable lines; gives an empty path where no line moved. May be empty.
@@ -46,5 +47,7 @@ Result<Assembly> assemble(const std::vector<ObjectPair>&, const xen::Image&,
 // What --explain, -v and --json say of an assembly.
 cli::Json describe(const Assembly&);
 std::vector<std::string> explain(const Assembly&);
+// The result in one line.
+std::string summary(const Assembly&, const std::filesystem::path& output);
 
 } // namespace xlp::build

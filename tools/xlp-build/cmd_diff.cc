@@ -4,7 +4,6 @@
 #include "tools/xlp-build/assemble.h"
 #include "tools/xlp-build/verbs.h"
 
-#include <fmt/format.h>
 #include <map>
 #include <thread>
 
@@ -68,6 +67,7 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, cli::Json&
     if (!pairs)
         return tl::unexpected(std::move(pairs.error()));
     AssembleOptions options;
+    options.name = fs::path(vm["output"].as<std::string>()).stem().string();
     options.jobs = std::max(1U, std::thread::hardware_concurrency());
     if (vm.count("allow"))
         options.allowances.granted = vm["allow"].as<std::vector<std::string>>();
@@ -82,8 +82,7 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, cli::Json&
     doc.update(describe(*assembly));
     for (const std::string& line : explain(*assembly))
         out.detail(line);
-    out.text(fmt::format("{}: {} bytes, build-id {}", output, assembly->payload.bytes.size(),
-                         elf::hex(assembly->payload.build_id)));
+    out.text(summary(*assembly, output));
     return {};
 }
 

@@ -9,6 +9,7 @@ namespace xlp::build {
 cli::Verb payload_verb();
 cli::Verb diff_verb();
 cli::Verb inspect_verb();
+cli::Verb sign_verb();
 cli::Verb verify_verb(); // cmd_verify.cc
 cli::Verb units_verb();
 

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/prove.h"
+
+#include "payload/load/model.h"
+#include "payload/match/expectation.h"
+#include "payload/match/explain.h"
+#include "payload/match/trampoline.h"
+#include "payload/match/xrefs.h"
+#include "payload/types/findings.h"
+#include "payload/types/lines.h"
+#include "tools/xlp-build/process.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <set>
+
+namespace xlp::build {
+
+using diff::Included;
+using diff::Role;
+using diff::Unit;
+
+namespace {
+
+// Source lines of the original objects, read when the first is asked for.
+class LineTables {
+public:
+    std::optional<match::SourceLine> at(const elf::Object& object, std::uint32_t section,
+                                        std::uint64_t offset) {
+        auto it = tables_.find(&object);
+        if (it == tables_.end()) {
+            auto lines = types::Lines::from(object);
+            if (!lines)
+                return std::nullopt;
+            it = tables_.emplace(&object, std::move(*lines)).first;
+        }
+        auto line = it->second.at(section, offset);
+        if (!line)
+            return std::nullopt;
+        return match::SourceLine{line->file, line->line};
+    }
+
+private:
+    std::map<const elf::Object*, types::Lines> tables_;
+};
+
+// The original atoms of a unit that the payload replaces, cold parts included: jumps into those
+// are part of the old function.
+std::vector<atom::AtomId> replaced_atoms(const diff::Program& program,
+                                         const diff::Selection& selection, std::size_t unit) {
+    std::vector<atom::AtomId> ids;
+    for (const Included& i : selection.items)
+        if (i.role == Role::replacement && i.place.unit == unit)
+            ids.push_back(program.twin(i.place)->id);
+    return ids;
+}
+
+void match_old_code(const diff::Program& program, const diff::Selection& selection,
+                    const xen::Image& image, Findings& findings) {
+    std::vector<match::Match> matches;
+    std::vector<std::size_t> units;
+    for (std::size_t u = 0; u < program.units.size(); ++u)
+        if (program.units[u].original && !program.units[u].original->assembly()) {
+            matches.push_back(match::match_module(*program.units[u].original, image));
+            units.push_back(u);
+        }
+    const match::Diagnosis diagnosis = match::diagnose(matches, image);
+    LineTables lines;
+    auto line_of = [&](const elf::Object& o, std::uint32_t section, std::uint64_t offset) {
+        return lines.at(o, section, offset);
+    };
+    for (std::size_t m = 0; m < matches.size(); ++m) {
+        const auto ids = replaced_atoms(program, selection, units[m]);
+        append(findings, match::explain(matches[m], ids, diagnosis, image, line_of));
+        if (auto rest = match::others(matches[m], ids, diagnosis))
+            findings.push_back(std::move(*rest));
+    }
+}
+
+std::set<std::string> replaced_names(const diff::Selection& selection) {
+    std::set<std::string> names;
+    for (const Included& i : selection.items)
+        if (i.role == Role::replacement)
+            names.insert(i.old_name);
+    return names;
+}
+
+// Who refers to these ranges, apart from what `known` holds.
+std::set<std::string> strangers(const xen::Image& image, xen::Range range,
+                                const std::function<bool(const std::string&)>& known) {
+    const disasm::Disassembler disassembler;
+    std::set<std::string> names;
+    const xen::Range ranges[] = {range};
+    const match::Xrefs xrefs = match::Xrefs::find(image, ranges, disassembler);
+    for (const match::Xref& x : xrefs.all())
+        if (!image.in_init(x.from) && x.kind != match::Xref::Kind::possible && !known(x.symbol))
+            names.insert(x.symbol.empty() ? fmt::format("{:#x}", x.from) : x.symbol);
+    return names;
+}
+
+} // namespace
+
+OldCode check_old_code(const diff::Program& program, const diff::Selection& selection,
+                       const xen::Image& image) {
+    OldCode result;
+    match_old_code(program, selection, image, result.findings);
+    const disasm::Disassembler disassembler;
+    const match::Tables tables = match::Tables::read(image);
+    std::vector<match::Site> sites;
+    for (std::size_t i = 0; i < selection.items.size(); ++i) {
+        const Included& item = selection.items[i];
+        if (item.role != Role::replacement)
+            continue;
+        sites.push_back({item.old_name, item.old_address, item.old_size});
+        if (auto bytes = match::expectation(image, tables, item.old_address, item.old_size))
+            result.expectations.emplace(i, std::move(*bytes));
+    }
+    append(result.findings, match::check_trampolines(image, tables, sites, disassembler));
+    return result;
+}
+
+Findings check_types(const diff::Program& program, const diff::Selection& selection,
+                     const xen::Image& image, unsigned jobs) {
+    std::vector<types::TypeChanges> changes(program.units.size());
+    auto compared = for_each(program.units.size(), jobs, {}, [&](std::size_t i) -> Result<void> {
+        const Unit& u = program.units[i];
+        if (!u.original || !u.patched || u.patched->assembly())
+            return {};
+        auto c = types::compare_types(u.original->object(), u.patched->object());
+        if (!c)
+            return tl::unexpected(std::move(c.error()));
+        changes[i] = std::move(*c);
+        return {};
+    });
+    if (!compared)
+        return std::move(compared.error());
+    types::TypeChanges all;
+    for (types::TypeChanges& c : changes)
+        types::merge(all, std::move(c));
+    std::set<std::string_view> included;
+    for (const Included& i : selection.items)
+        if (program.atom(i.place).is_function())
+            included.insert(program.atom(i.place).name);
+    Findings findings =
+        types::findings(all, [&](std::string_view symbol) { return included.contains(symbol); });
+
+    // Callers in units that were compiled are right by construction: the compiler saw the new
+    // form, and either their code is the same for both forms or they are included.
+    std::set<std::string> compiled;
+    for (const Unit& u : program.units)
+        if (u.original)
+            for (const atom::Atom& a : u.original->atoms())
+                if (!a.anonymous())
+                    compiled.insert(a.xen_name());
+    for (const types::FunctionChange& f : all.functions)
+        for (const Included& i : selection.items)
+            if (i.role == Role::replacement
+                && std::find(f.symbols.begin(), f.symbols.end(), program.atom(i.place).name)
+                       != f.symbols.end()) {
+                const auto left =
+                    strangers(image, {i.old_address, i.old_address + 1},
+                              [&](const std::string& s) { return compiled.contains(s); });
+                findings.push_back(types::finding(f, {left.begin(), left.end()}));
+            }
+    return findings;
+}
+
+Findings check_readers(const diff::Program& program, const diff::Selection& selection,
+                       const xen::Image& image) {
+    Findings findings;
+    const std::set<std::string> replaced = replaced_names(selection);
+    const diff::Binder binder(program, image);
+    for (const Included& i : selection.items) {
+        const atom::Atom& a = program.atom(i.place);
+        const atom::Atom* twin = program.twin(i.place);
+        if (i.role != Role::constant || a.anonymous() || !twin || twin->size == 0
+            || program.state(i.place) != diff::State::changed)
+            continue;
+        const diff::Binding old = binder.in_image(*twin);
+        if (old.kind != diff::Binding::Kind::image)
+            continue;
+        auto left =
+            strangers(image, {old.address, old.address + twin->size}, [&](const std::string& s) {
+                const auto cold = s.find(".cold");
+                return replaced.contains(s.substr(0, cold)) || s == old.name;
+            });
+        if (!left.empty())
+            findings.push_back(refusal(
+                "data.const-changed",
+                fmt::format("The contents of this constant changed, and code outside of the "
+                            "payload reads it too: {}.",
+                            fmt::join(left, ", ")),
+                "Set the new contents in a load hook (xen-patches/examples).",
+                {program.units[i.place.unit].name, a.label(), program.units[i.place.unit].source,
+                 0}));
+    }
+    return findings;
+}
+
+Findings check_payload(elf::View payload, const std::string& name, const xen::Image& image) {
+    load::Options options;
+    options.name = name;
+    load::Verdict verdict = load::load(payload, image, options);
+    return std::move(verdict.findings);
+}
+
+} // namespace xlp::build

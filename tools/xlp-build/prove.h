@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is checked before a payload leaves the builder: that the old code is what we think it is,
+// that it can take a jump, that old and new code agree on types, and that Xen's loader would take
+// the result.
+#pragma once
+
+#include "payload/diff/select.h"
+
+#include <map>
+
+namespace xlp::build {
+
+// What the running image tells of the functions that are to be replaced.
+struct OldCode {
+    Findings findings;                              // match.*, trampoline.*
+    std::map<std::size_t, elf::Bytes> expectations; // by index of Selection::items
+};
+OldCode check_old_code(const diff::Program&, const diff::Selection&, const xen::Image&);
+
+// Changed types, signatures and variables that included functions and what stays would see
+// differently (types.*).
+Findings check_types(const diff::Program&, const diff::Selection&, const xen::Image&,
+                     unsigned jobs);
+
+// Constants whose new contents are carried, but that code outside of the payload still reads.
+Findings check_readers(const diff::Program&, const diff::Selection&, const xen::Image&);
+
+// The loader's model on the finished payload (load.*).
+Findings check_payload(elf::View payload, const std::string& name, const xen::Image&);
+
+} // namespace xlp::build
