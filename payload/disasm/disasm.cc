@@ -48,10 +48,17 @@ Flow flow_of(const cs_insn& i) {
     return Flow::next;
 }
 
+// Capstone gives some fields more bytes than the instruction has.
+Field field_within(const cs_insn& i, std::uint8_t offset, std::uint8_t size) {
+    if (!offset || offset >= i.size)
+        return {};
+    return {offset, static_cast<std::uint8_t>(std::min<unsigned>(size, i.size - offset))};
+}
+
 void read_operands(const cs_insn& from, Instruction& to) {
     const cs_x86& x = from.detail->x86;
-    to.displacement = {x.encoding.disp_offset, x.encoding.disp_size};
-    to.immediate = {x.encoding.imm_offset, x.encoding.imm_size};
+    to.displacement = field_within(from, x.encoding.disp_offset, x.encoding.disp_size);
+    to.immediate = field_within(from, x.encoding.imm_offset, x.encoding.imm_size);
     const bool branch =
         to.flow == Flow::jump || to.flow == Flow::conditional || to.flow == Flow::call;
     for (int n = 0; n < x.op_count; ++n) {

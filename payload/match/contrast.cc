@@ -122,7 +122,8 @@ bool only_line_numbers(const std::vector<Contrast>& all) {
             return false;
         const std::uint64_t n = immediate(c.ours), m = immediate(c.theirs);
         const int this_way = n < m ? 1 : -1;
-        if (!n || !m || n > last_line || m > last_line || (round(n) && round(m))
+        auto is_line = [](std::uint64_t l) { return l >= first_line && l <= last_line; };
+        if (!is_line(n) || !is_line(m) || (round(n) && round(m))
             || (direction && direction != this_way))
             return false;
         direction = this_way;

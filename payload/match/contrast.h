@@ -39,10 +39,10 @@ std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Rang
 // An atom's bytes with its reference fields as in `linked`, so that only real differences remain.
 elf::Bytes with_fields_of(const atom::Atom&, elf::View linked);
 
-// Largest line number that is taken for one.
-inline constexpr std::uint64_t last_line = 30000;
+// Line numbers that are taken for some: the first lines of a file hold no code.
+inline constexpr std::uint64_t first_line = 20, last_line = 30000;
 
-// Whether all of them are immediates that can be line numbers, moved in the same direction: source
+// Whether all of them are immediates that may be line numbers, moved in the same direction: source
 // with lines more or less above __LINE__ gives such code.
 bool only_line_numbers(const std::vector<Contrast>&);
 // Whether all of them are offsets in memory operands, as structures laid out in another way give.

@@ -186,7 +186,7 @@ Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
         d.remedy = fmt::format("Compile with {} (--cc).", list(theirs));
     } else if (n.lines == n.differ) {
         d.cause = Cause::lines;
-        d.why = fmt::format("{}, all in line numbers alone.", share);
+        d.why = fmt::format("{}, all in nothing but what may be line numbers.", share);
         d.remedy = "Use the source file as the hypervisor's packaging patched it.";
     } else if (2 * n.missing > n.compared) {
         d.cause = Cause::image;

@@ -37,11 +37,6 @@ bool is_relative(std::uint32_t type) {
     return type != R_X86_64_64 && type != R_X86_64_32 && type != R_X86_64_32S;
 }
 
-bool through_got(std::uint32_t type) {
-    return type == R_X86_64_GOTPCREL || type == R_X86_64_GOTPCRELX
-           || type == R_X86_64_REX_GOTPCRELX;
-}
-
 std::string hex(elf::View bytes) {
     std::string s;
     for (std::uint8_t b : bytes.first(std::min<std::size_t>(bytes.size(), 8)))
@@ -61,12 +56,15 @@ std::string quoted(elf::View bytes) {
     return s + '"';
 }
 
-// The string at an address, with its end; nothing where there is none.
+// The string that begins at an address, with its end; nothing where none begins.
 std::optional<elf::View> string_at(const xen::Image& image, Address a) {
     const elf::Section* s = image.section_at(a);
     if (!s || a - s->address >= s->bytes.size())
         return std::nullopt;
-    elf::View rest = s->bytes.subspan(a - s->address);
+    const std::size_t at = a - s->address;
+    if (at && s->bytes[at] && s->bytes[at - 1])
+        return std::nullopt; // in the middle of one
+    elf::View rest = s->bytes.subspan(at);
     rest = rest.first(std::min(rest.size(), longest_string));
     const auto end = std::find(rest.begin(), rest.end(), 0);
     if (end == rest.end())
@@ -295,9 +293,7 @@ void Matcher::compare_bytes(const Atom& a, elf::View linked, Verdict& v) {
             }
     };
     for (const Reference& r : a.references) {
-        // ld turns a load from the GOT into the address itself: mov becomes lea, and an indirect
-        // call or jump a direct one with a byte of padding
-        until(through_got(r.type) && r.offset >= 2 ? r.offset - 2 : r.offset);
+        until(r.offset);
         at = std::max<std::size_t>(at, r.offset + r.width());
     }
     until(a.bytes.size());
