@@ -11,6 +11,10 @@ xlp_sample:
 #ifdef DIE_WHEN_CALLED
         ud2
 #endif
+#ifdef RESET_WHEN_CALLED
+        lidt    .Lno_table(%rip)        // no handler for what comes, nor for the fault it causes
+        int3
+#endif
 #ifdef HANG_WHEN_CALLED
         cli
 1:      jmp     1b
@@ -34,6 +38,8 @@ xlp_die:
         .section .rodata.xlp_sample, "a", @progbits
 .Lextra:
         .asciz  EXTRA
+.Lno_table:
+        .zero   10
 .Lname:
         .asciz  "xen_extra_version"
 

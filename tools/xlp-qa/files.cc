@@ -166,6 +166,17 @@ void Cache::prune(std::string_view kind, std::size_t keep) const {
             fs::remove(found[i].second, error);
 }
 
+void Cache::sweep() const {
+    const auto old = fs::file_time_type::clock::now() - std::chrono::hours(24);
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(root_, error)) {
+        std::error_code e;
+        if (entry.path().filename().string().starts_with("run-") && entry.is_directory(e)
+            && entry.last_write_time(e) < old)
+            fs::remove_all(entry.path(), e);
+    }
+}
+
 Result<ScratchFolder> ScratchFolder::make(const fs::path& parent) {
     std::string name = (parent / "run-XXXXXX").string();
     if (!mkdtemp(name.data()))

@@ -56,12 +56,15 @@ public:
     // open stays readable there; nothing is removed that was used within the last hour.
     void prune(std::string_view kind, std::size_t keep) const;
 
+    // Removes scratch folders that a killed process left more than a day ago.
+    void sweep() const;
+
 private:
     explicit Cache(fs::path root) : root_(std::move(root)) {}
     fs::path root_;
 };
 
-// A new empty folder in `parent`, removed with all its content by the destructor.
+// A new empty folder run-XXXXXX in `parent`, removed with all its content by the destructor.
 class ScratchFolder {
 public:
     static Result<ScratchFolder> make(const fs::path& parent);

@@ -26,7 +26,7 @@ const std::vector<std::string> late_modules = {"virtio_pci", "virtio_blk"};
 constexpr char init_script[] = R"sh(#!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
 # dom0 of xlp-qa: see tools/xlp-qa/guest.h for the words spoken here.
-export PATH=/bin:/xlp/bin HOME=/ XLP=/xlp/bin/xlp
+export PATH=/bin:/xlp/bin HOME=/ XLP=/xlp/bin/xlp XEN_LIVEPATCH=/xlp/bin/xen-livepatch
 /bin/busybox mkdir -p /proc /sys /dev /run/lock /tmp /var/lib /var/log /xlp/steps
 /bin/busybox ln -s /run/lock /var/lock
 /bin/busybox --install -s /bin

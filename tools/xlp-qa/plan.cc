@@ -18,8 +18,12 @@ constexpr std::size_t longest_name = 127;
 std::string quoted(const std::string& word) {
     std::string s = "'";
     for (char c : word)
-        s += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return s + "'";
+        if (c == '\'')
+            s += "'\\''";
+        else
+            s += c;
+    s += '\'';
+    return s;
 }
 
 Finding bad_name(const std::string& name, const char* why) {
@@ -66,6 +70,12 @@ Step upload_step(const std::string& name, const std::string& file) {
             fmt::format("$XLP upload {} {}", quoted(name), quoted(file))};
 }
 
+Step raw_step(const std::string& verb, const std::string& name, const std::string& file) {
+    return {verb + " " + name, verb, name,
+            fmt::format("$XEN_LIVEPATCH {} {} {}", verb, quoted(name),
+                        file.empty() ? "" : quoted(file))};
+}
+
 Step operation_step(const std::string& verb, const std::string& name) {
     return {verb + " " + name, verb, name, fmt::format("$XLP {} {}", verb, quoted(name))};
 }
@@ -74,6 +84,13 @@ Result<Scenario> make_scenario(const Plan& plan) {
     Findings findings;
     Scenario s;
     std::set<std::string> names;
+    if (plan.cycles == 0)
+        findings.push_back({"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
+                            "A payload is applied and reverted at least once.",
+                            "Give --cycles 1 or more."});
     for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
         const Payload& p = plan.payloads[i];
         if (p.name.empty() || p.name.size() > longest_name)

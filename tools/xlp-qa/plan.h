@@ -26,6 +26,9 @@ Result<Scenario> make_scenario(const Plan&);
 // Single steps, for scenarios of one's own. `file` is the path in the guest.
 Step upload_step(const std::string& name, const std::string& file);
 Step operation_step(const std::string& verb, const std::string& name); // apply, revert, unload, ...
+// The same by the name xen-livepatch: whatever the file holds reaches the hypervisor as it is, and
+// the output has the errno. `file` for "upload" only.
+Step raw_step(const std::string& verb, const std::string& name, const std::string& file = {});
 std::string guest_path(std::size_t payload); // where make_scenario puts payload number N
 
 // "dir/fix.livepatch" is called "fix".

@@ -30,8 +30,9 @@ public:
     Child& operator=(Child&&) = delete;
     ~Child() { end(); }
 
-    int wait(); // until it ends by itself; the status as waitpid(2) gives it
-    int end();  // kills the group, and waits
+    pid_t pid() const { return pid_; } // -1 when it has ended
+    int wait();                        // until it ends by itself; the status as waitpid(2) gives it
+    int end();                         // kills the group, and waits
 
 private:
     explicit Child(pid_t pid) : pid_(pid) {}

@@ -134,6 +134,7 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
         c.prune(kind, images_kept);
     c.prune("state", states_kept);
     c.prune("lock", states_kept);
+    c.sweep();
     return bed;
 }
 
@@ -209,20 +210,28 @@ Result<Outcome> Testbed::run_from(const Scenario& scenario, const fs::path* stat
 
 Result<Outcome> Testbed::run(const Scenario& scenario) const {
     auto interrupted = [](const Findings& f) { return f.front().code == "qa.interrupted"; };
-    if (settings_.snapshot) {
-        auto state = saved_state();
-        if (!state && interrupted(state.error()))
-            return fail(state.error());
-        if (state) {
-            auto outcome = run_from(scenario, &*state);
-            // a machine that does not come up from its state says nothing about the payload
-            if (outcome ? !outcome->running_build_id.empty() : interrupted(outcome.error()))
-                return outcome;
-            std::error_code ignored;
-            fs::remove(*state, ignored);
-        }
+    if (!settings_.snapshot)
+        return run_from(scenario, nullptr);
+    auto state = saved_state();
+    if (!state && interrupted(state.error()))
+        return fail(state.error());
+    Finding why_cold;
+    if (state) {
+        auto outcome = run_from(scenario, &*state);
+        // a machine that does not come up from its state says nothing about the payload
+        if (outcome ? !outcome->running_build_id.empty() : interrupted(outcome.error()))
+            return outcome;
+        std::error_code ignored;
+        fs::remove(*state, ignored);
+        why_cold = warning("qa.restore_failed",
+                           "The saved state did not come to life; the machine was booted instead.");
+    } else {
+        why_cold = warning("qa.no_state", "No state could be saved: " + state.error().front().why);
     }
-    return run_from(scenario, nullptr);
+    auto outcome = run_from(scenario, nullptr);
+    if (outcome)
+        outcome->notes.push_back(std::move(why_cold));
+    return outcome;
 }
 
 } // namespace xlp::qa

@@ -70,6 +70,7 @@ struct Outcome {
     std::optional<Death> death;    // the machine's end, unless we ended it
     std::string serial;            // all of the serial line
     double seconds = 0;
+    Findings notes; // warnings about the way, not about the payload
 
     bool passed() const;
 };

@@ -157,7 +157,7 @@ Result<void> run(const po::variables_map& vm, const Output& out, Json& doc, Find
     auto payloads = read_payloads(payload_arguments(vm));
     if (!payloads)
         return fail(payloads.error());
-    Plan plan;
+    Plan plan; // its scenario first: it finds faults of the command line, and takes no time
     plan.payloads = std::move(*payloads);
     plan.cycles = vm["cycles"].as<unsigned>();
     plan.probe = text_option(vm, "probe");
@@ -188,6 +188,7 @@ Result<void> run(const po::variables_map& vm, const Output& out, Json& doc, Find
     for (const std::string& line : text_lines(named.outcome, out.verbose()))
         out.text(line);
     append(findings, findings_of(named));
+    append(findings, named.outcome.notes);
     return write_outputs(vm, {named});
 }
 
@@ -261,6 +262,7 @@ Result<void> batch(const po::variables_map& vm, const Output& out, Json& doc, Fi
         out.text(summary_line(all.back()));
         passed += all.back().outcome.passed();
         append(findings, findings_of(all.back()));
+        append(findings, all.back().outcome.notes);
     }
     out.text(fmt::format("{} of {} passed", passed, all.size()));
     return write_outputs(vm, all);
