@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/units_compare.h"
 #include "tools/xlp-build/units_declarations.h"
+#include "tools/xlp-build/units_macros.h"
 
 #include <gmock/gmock.h>
 
@@ -10,10 +12,11 @@ using testing::ElementsAre;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
+// Names are views into the text: literals live long enough.
 Declaration only(const char* text) {
-    auto list = split_declarations(text);
-    EXPECT_THAT(list, SizeIs(1)) << text;
-    return list.empty() ? Declaration{} : list.front();
+    auto unit = split_declarations(text);
+    EXPECT_THAT(unit.declarations, SizeIs(1)) << text;
+    return unit.declarations.empty() ? Declaration{} : unit.declarations.front();
 }
 
 TEST(Declarations, what_makes_code_or_data) {
@@ -27,7 +30,7 @@ TEST(Declarations, what_makes_code_or_data) {
     for (const char* quiet :
          {"static inline int f(void) { return 1; }", "int f(int a, int (*b)(int));",
           "extern int v;", "typedef struct s { int a; } s_t;", "struct s;",
-          "struct __attribute__((packed)) s { int a; };", "enum e { A, B };",
+          "struct __attribute__((packed)) s { int a; };",
           "static inline __attribute__((always_inline)) struct s *f(void) { for (;;) ; }", ";",
           "extern __attribute__((section(\".data\"))) typeof(int) per_cpu__x;",
           "void __attribute__((noreturn)) f(const char *fmt, ...) "
@@ -41,7 +44,6 @@ TEST(Declarations, names) {
     EXPECT_THAT(only("typedef int (*fn_t)(int a);").declares, ElementsAre("fn_t"));
     EXPECT_THAT(only("typedef struct s { int a; } s_t;").declares,
                 UnorderedElementsAre("s", "s_t"));
-    EXPECT_THAT(only("enum e { A, B = 2 };").declares, UnorderedElementsAre("e", "A", "B"));
     EXPECT_THAT(only("struct s { struct t { int a; } b; };").declares,
                 UnorderedElementsAre("s", "t"));
     EXPECT_THAT(only("static inline struct s *f(int a) { int x = g(a); return x; }").declares,
@@ -50,9 +52,11 @@ TEST(Declarations, names) {
 
 TEST(Declarations, split_at_file_scope_only) {
     EXPECT_THAT(split_declarations("struct s { int a; }; int f(void) { g(); h(); } int v = { 1 };\n"
-                                   "#pragma pack()\nint w;"),
+                                   "#pragma pack()\nint w;")
+                    .declarations,
                 SizeIs(5));
-    EXPECT_THAT(split_declarations("const char *s = \"};{\"; char c = '}';"), SizeIs(2));
+    EXPECT_THAT(split_declarations("const char *s = \"};{\"; char c = '}';").declarations,
+                SizeIs(2));
 }
 
 constexpr const char* header = "struct s { int a; };\n"
@@ -102,19 +106,38 @@ TEST(CompareDeclarations, white_space_does_not_matter_and_order_does) {
     EXPECT_TRUE(compare_declarations("int a; int b;", "int b; int a;").affects);
 }
 
-constexpr const char* macros = ".macro INNER\n nop\n.endm\n.macro OUTER\n INNER\n.endm\n"
-                               ".macro LONE\n nop\n.endm\n";
+TEST(CompareDeclarations, members_of_an_enumeration_count_one_by_one) {
+    const std::string user = "enum { A = 1, B, C = 10, D };\nint f(void) { return B; }";
+    EXPECT_FALSE(compare_declarations(user, unit(user, "C = 10", "NEW = 9, C = 10")).affects);
+    EXPECT_FALSE(compare_declarations(user, unit(user, "C = 10", "C = 11")).affects);
+    EXPECT_TRUE(compare_declarations(user, unit(user, "A = 1", "A = 2")).affects);
+    EXPECT_TRUE(compare_declarations(user, unit(user, "B,", "NEW, B,")).affects);
+}
 
-TEST(CompareMacros, a_changed_macro_and_those_that_use_it) {
-    auto changes = compare_macros(macros, unit(macros, "nop", "lfence"));
-    EXPECT_TRUE(changes.complete);
+TEST(CompareDeclarations, constants_of_the_assembler_matter_to_assembly_that_names_them) {
+    const std::string list = "asm ( \".equ FEATURE_\" \"A\" \", \" \"1\" );\n";
+    const std::string user = list + "void f(void) { asm ( \"\\t.word FEATURE_\" \"A\" ); }";
+    const std::string bystander = list + "void f(void) { asm ( \"nop\" ); }";
+    EXPECT_TRUE(compare_declarations(user, unit(user, "\"1\"", "\"2\"")).affects);
+    EXPECT_FALSE(compare_declarations(bystander, unit(bystander, "\"1\"", "\"2\"")).affects);
+}
+
+constexpr const char* macros = ".macro INNER\n nop\n.endm\n.macro OUTER\n INNER\n.endm\n"
+                               ".macro LONE\n nop\n.endm\n.equ K, 1\n";
+
+TEST(CompareAssembly, a_changed_macro_and_those_that_use_it) {
+    auto changes = compare_assembly(macros, unit(macros, "nop", "lfence"));
+    EXPECT_FALSE(changes.rest);
     EXPECT_THAT(changes.names, UnorderedElementsAre("INNER", "OUTER"));
     EXPECT_TRUE(mentions("asm(\"\\tOUTER\\n\")", changes.names));
     EXPECT_FALSE(mentions("asm(\"LONE OUTERMOST\")", changes.names));
 }
 
-TEST(CompareMacros, a_change_outside_of_macros_is_no_macros) {
-    EXPECT_FALSE(compare_macros(macros, std::string(macros) + ".text\n").complete);
+TEST(CompareAssembly, constants_and_the_rest) {
+    auto changes = compare_assembly(macros, unit(macros, "K, 1", "K, 2"));
+    EXPECT_FALSE(changes.rest);
+    EXPECT_THAT(changes.names, UnorderedElementsAre("K"));
+    EXPECT_TRUE(compare_assembly(macros, std::string(macros) + ".text\n").rest);
 }
 
 } // namespace

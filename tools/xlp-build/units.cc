@@ -40,6 +40,11 @@ Result<std::map<std::string, Stamp>> sources_of(const fs::path& tree) {
     return files;
 }
 
+void add(std::vector<std::string>& list, const std::string& item) {
+    if (std::find(list.begin(), list.end(), item) == list.end())
+        list.push_back(item);
+}
+
 std::string resolved(const fs::path& tree, const std::string& source) {
     std::error_code ec;
     fs::path real = fs::canonical(tree / "xen" / source, ec);
@@ -99,11 +104,10 @@ std::vector<Candidate> candidates(const fs::path& original, const Recipes& origi
                     continue;
                 Candidate& candidate = found.try_emplace(object).first->second;
                 candidate.object = object;
-                if (std::find(candidate.files.begin(), candidate.files.end(), c.path)
-                    == candidate.files.end())
-                    candidate.files.push_back(c.path);
                 candidate.itself |= c.path == source;
-                candidate.by_assembler |= closure.by_assembler.count(c.path) != 0;
+                add(candidate.files, c.path);
+                if (closure.by_assembler.count(c.path))
+                    add(candidate.by_assembler, c.path);
             }
         }
     };

@@ -39,9 +39,9 @@ Unit unit_of(const Recipe&, const std::filesystem::path& tree);
 
 struct Candidate {
     std::string object;
-    std::vector<std::string> files; // changed files that it is or includes, relative to the root
-    bool itself = false;            // its own source is among them
-    bool by_assembler = false;      // one of them is seen by the assembler only (.include)
+    std::vector<std::string> files;        // changed files that it is or includes, from the root
+    std::vector<std::string> by_assembler; // those of them that the assembler includes (.include)
+    bool itself = false;                   // its own source is among them
 };
 
 // The units that are, or by name include, one of `changed`, conditions aside; sorted by object.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-build/units_declarations.h"
 
+#include "tools/xlp-build/units_macros.h"
+
 #include <algorithm>
-#include <map>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace xlp::build {
@@ -133,8 +133,9 @@ Outline outline(const std::vector<Token>& tokens) {
 }
 
 // Names given inside the braces of a structure or enumeration.
-void inner_names(const std::vector<Token>& tokens, const Outline::Item& body, bool enumeration,
+void inner_names(const std::vector<Token>& tokens, const Outline::Item& body,
                  std::vector<Token>& names) {
+    bool enumeration = false;
     for (std::size_t i = body.first; i < body.last; ++i) {
         enumeration |= tokens[i] == "enum";
         // member names do no harm here: after an enum, all are taken
@@ -145,18 +146,89 @@ void inner_names(const std::vector<Token>& tokens, const Outline::Item& body, bo
     }
 }
 
+// Whether the brace after these tokens opens a function's body, not a structure's or a value's.
+bool begins_function(const std::vector<Token>& tokens) {
+    const Outline o = outline(tokens);
+    return !o.items.empty() && o.items.back().token == "("
+           && std::none_of(o.items.begin(), o.items.end(),
+                           [](const Outline::Item& i) { return i.token == "="; });
+}
+
+bool has_any(const Outline& o, std::initializer_list<Token> list) {
+    return std::any_of(o.items.begin(), o.items.end(),
+                       [&](const Outline::Item& i) { return is_one_of(i.token, list); });
+}
+
+// What makes code or data by itself. Takes for a root what it does not understand.
+bool is_root(const Outline& o, bool names_something, bool function_body) {
+    if (o.items.empty() || o.items[0].token == ";")
+        return o.has_assembly; // asm ( ... ); or a lone semicolon
+    if (!names_something || o.has_alias)
+        return true;
+    if (function_body)
+        return !(has_any(o, {"static"}) && has_any(o, {"inline", "__inline", "__inline__"}));
+    if (has_any(o, {"typedef"}))
+        return false;
+    if (has_any(o, {"="}))
+        return true;
+    if (has_any(o, {"extern"}))
+        return false;
+    // a type alone: "struct s { ... };"
+    if (is_aggregate(o.items[0].token)) {
+        const Token end = o.items[o.items.size() - 2].token;
+        if (end == "{" || (o.items.size() == 3 && is_word(end)))
+            return false;
+    }
+    // "int f(int);" declares; "int v;", "int (*p)(int);" and "int a[2];" define
+    for (std::size_t i = 0; i + 1 < o.items.size(); ++i)
+        if (is_word(o.items[i].token) && !is_keyword(o.items[i].token)
+            && o.items[i + 1].token == "(")
+            return false;
+    return true;
+}
+
+// The names that a declaration gives, those of an enumeration's members excepted.
+std::vector<Token> declared_names(const std::vector<Token>& tokens, const Outline& o) {
+    std::vector<Token> names;
+    bool initialiser = false;
+    for (std::size_t i = 0; i < o.items.size(); ++i) {
+        const Token t = o.items[i].token;
+        const Token next = i + 1 < o.items.size() ? o.items[i + 1].token : Token();
+        const Token last = i > 0 ? o.items[i - 1].token : Token();
+        if (t == "=")
+            initialiser = true;
+        if (t == "," || t == ";")
+            initialiser = false;
+        if (initialiser)
+            continue;
+        if (t == "{") {
+            inner_names(tokens, o.items[i], names);
+        } else if (is_word(t) && is_aggregate(last)) {
+            if (next == "{" || next == ";")
+                names.push_back(t);
+        } else if (is_word(t) && !is_keyword(t)
+                   && is_one_of(next, {"(", "[", "=", ";", ",", "{"})) {
+            names.push_back(t);
+        } else if (t == "(" && next == "(") {
+            for (std::size_t k = o.items[i].first; k < o.items[i].last; ++k) // (*name)(...)
+                if (is_word(tokens[k]) && !is_keyword(tokens[k]))
+                    names.push_back(tokens[k]);
+        }
+    }
+    return names;
+}
+
 class Reader {
 public:
     explicit Reader(std::string_view text) : text_(text) {}
 
-    std::vector<Declaration> read() {
-        std::vector<Declaration> list;
+    ParsedUnit read() {
         std::vector<Token> tokens;
         std::size_t depth = 0, at = 0;
         bool function_body = false;
         for (Token t; !(t = next_token(text_, at)).empty();) {
             if (t[0] == '#' && t.size() > 1 && depth == 0 && tokens.empty()) {
-                list.push_back(finish({t}, false));
+                add({t}, false);
                 continue;
             }
             if (t == "{" && depth == 0)
@@ -167,272 +239,148 @@ public:
                 --depth;
             tokens.push_back(t);
             if (depth == 0 && (t == ";" || (t == "}" && function_body))) {
-                list.push_back(finish(tokens, function_body));
+                add(tokens, function_body);
                 tokens.clear();
                 function_body = false;
             }
         }
         if (!tokens.empty())
-            list.push_back(finish(tokens, false));
-        return list;
+            add(tokens, false);
+        return std::move(unit_);
     }
 
 private:
-    // Whether the brace after these tokens opens a function's body, not a structure's or a value's.
-    static bool begins_function(const std::vector<Token>& tokens) {
+    void add(const std::vector<Token>& tokens, bool function_body) {
         const Outline o = outline(tokens);
-        return !o.items.empty() && o.items.back().token == "("
-               && std::none_of(o.items.begin(), o.items.end(),
-                               [](const Outline::Item& i) { return i.token == "="; });
-    }
-
-    static Declaration finish(const std::vector<Token>& tokens, bool function_body) {
-        Declaration d;
-        for (Token t : tokens) {
-            if (!d.text.empty())
-                d.text += ' ';
-            d.text += t;
-            if (is_word(t) && !is_keyword(t))
-                d.uses.push_back(t);
-        }
-        const Outline o = outline(tokens);
-        add_names_in_assembly(tokens, d);
-        declared(tokens, o, d);
-        d.root = is_root(o, d, function_body);
-        return d;
-    }
-
-    // asm ( "call foo" ), alias ( "foo" )
-    static void add_names_in_assembly(const std::vector<Token>& tokens, Declaration& d) {
-        if (std::none_of(tokens.begin(), tokens.end(),
-                         [](Token t) { return is_asm(t) || t == "alias" || t == "__alias__"; }))
+        if (o.items.size() == 1 && o.has_assembly && assembly_constant(tokens))
             return;
-        for (Token t : tokens) {
-            if (!is_literal(t))
-                continue;
-            for (std::size_t i = 1; i < t.size(); ++i) {
-                if (!starts_word(t[i]) || in_word(t[i - 1]))
-                    continue;
-                std::size_t end = i;
-                while (end < t.size() && in_word(t[end]))
-                    ++end;
-                d.uses.push_back(t.substr(i, end - i));
+        const std::size_t body = enumeration(o);
+        Declaration d;
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (body && i >= o.items[body].first && i < o.items[body].last)
+                continue; // the members follow on their own
+            put(d, tokens[i]);
+        }
+        if (body) {
+            // a negative member makes the type a signed one
+            if (std::any_of(tokens.begin() + o.items[body].first,
+                            tokens.begin() + o.items[body].last,
+                            [](Token t) { return t == "-" || t == "~"; }))
+                put(d, "-");
+            add_members(tokens, o.items[body]);
+        }
+        add_names_in_assembly(tokens, d);
+        d.declares = declared_names(tokens, o);
+        // an enumeration without a name has no name to give, and makes nothing
+        d.root = is_root(o, !d.declares.empty() || body, function_body);
+        unit_.declarations.push_back(std::move(d));
+    }
+
+    static void put(Declaration& d, Token t) {
+        if (!d.text.empty())
+            d.text += ' ';
+        d.text += t;
+        if (is_word(t) && !is_keyword(t))
+            d.uses.push_back(t);
+    }
+
+    // The item that is the body of a plain "[typedef] enum [name] { ... } [name];", or 0.
+    static std::size_t enumeration(const Outline& o) {
+        for (std::size_t i = 1; i < o.items.size(); ++i)
+            if (o.items[i].token == "{")
+                return o.items[i - 1].token == "enum" || (i > 1 && o.items[i - 2].token == "enum")
+                           ? i
+                           : 0;
+        return 0;
+    }
+
+    // Each member with what gives it its value: "A = 3" and then B is "= 3 + 1" to us.
+    void add_members(const std::vector<Token>& tokens, const Outline::Item& body) {
+        std::vector<Token> value;
+        std::size_t plus = 0;
+        for (std::size_t i = body.first; i < body.last; ++i) {
+            const Token name = tokens[i];
+            std::vector<Token> own;
+            std::size_t depth = 0;
+            for (++i; i < body.last && (depth || tokens[i] != ","); ++i) {
+                depth += opens(tokens[i]);
+                depth -= closes(tokens[i]);
+                own.push_back(tokens[i]);
             }
+            if (!own.empty()) {
+                value = std::move(own);
+                plus = 0;
+            }
+            Declaration d;
+            d.declares.push_back(name);
+            put(d, name);
+            for (Token t : value)
+                put(d, t);
+            d.text += " + " + std::to_string(plus++);
+            unit_.declarations.push_back(std::move(d));
         }
     }
 
-    static void declared(const std::vector<Token>& tokens, const Outline& o, Declaration& d) {
-        bool initialiser = false;
-        for (std::size_t i = 0; i < o.items.size(); ++i) {
-            const Token t = o.items[i].token;
-            const Token next = i + 1 < o.items.size() ? o.items[i + 1].token : Token();
-            const Token last = i > 0 ? o.items[i - 1].token : Token();
-            if (t == "=")
-                initialiser = true;
-            if (t == "," || t == ";")
-                initialiser = false;
-            if (initialiser)
-                continue;
-            if (t == "{") {
-                // "enum name {" or "enum {"
-                const bool enumeration =
-                    last == "enum" || (i > 1 && o.items[i - 2].token == "enum");
-                inner_names(tokens, o.items[i], enumeration, d.declares);
-            } else if (is_word(t) && is_aggregate(last)) {
-                if (next == "{" || next == ";")
-                    d.declares.push_back(t);
-            } else if (is_word(t) && !is_keyword(t)
-                       && is_one_of(next, {"(", "[", "=", ";", ",", "{"})) {
-                d.declares.push_back(t);
-            } else if (t == "(" && next == "(") {
-                for (std::size_t k = o.items[i].first; k < o.items[i].last; ++k) // (*name)(...)
-                    if (is_word(tokens[k]) && !is_keyword(tokens[k]))
-                        d.declares.push_back(tokens[k]);
-            }
-        }
-    }
-
-    static bool is_root(const Outline& o, const Declaration& d, bool function_body) {
-        auto has = [&](std::initializer_list<Token> list) {
-            return std::any_of(o.items.begin(), o.items.end(),
-                               [&](const Outline::Item& i) { return is_one_of(i.token, list); });
-        };
-        if (o.items.empty() || o.items[0].token == ";")
-            return o.has_assembly; // asm ( ... ); or a lone semicolon
-        if (d.declares.empty() || o.has_alias)
-            return true;
-        if (function_body)
-            return !(has({"static"}) && has({"inline", "__inline", "__inline__"}));
-        if (has({"typedef"}))
-            return false;
-        if (has({"="}))
-            return true;
-        if (has({"extern"}))
-            return false;
-        // a type alone: "struct s { ... };"
-        if (is_aggregate(o.items[0].token)) {
-            const Token end = o.items[o.items.size() - 2].token;
-            if (end == "{" || (o.items.size() == 3 && is_word(end)))
+    // asm ( ".equ " "NAME" ", " "value" );
+    bool assembly_constant(const std::vector<Token>& tokens) {
+        std::string joined;
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (is_literal(tokens[i]))
+                joined += tokens[i].substr(1, tokens[i].size() - 2);
+            else if (i > 1 && !is_one_of(tokens[i], {"(", ")", ";"}))
                 return false;
         }
-        // "int f(int);" declares; "int v;", "int (*p)(int);" and "int a[2];" define
-        for (std::size_t i = 0; i + 1 < o.items.size(); ++i)
-            if (is_word(o.items[i].token) && !is_keyword(o.items[i].token)
-                && o.items[i + 1].token == "(")
-                return false;
+        const std::string_view text = unit_.made.emplace_back(std::move(joined));
+        const std::string_view name = constant_name(text);
+        if (name.empty())
+            return false;
+        Declaration d;
+        d.declares.push_back(name);
+        d.text = text;
+        add_words(text, d);
+        unit_.declarations.push_back(std::move(d));
         return true;
     }
 
-    std::string_view text_;
-};
-
-// Which declarations the roots reach.
-std::vector<bool> reached(const std::vector<Declaration>& list) {
-    std::unordered_map<Token, std::vector<std::size_t>> givers;
-    for (std::size_t i = 0; i < list.size(); ++i)
-        for (Token name : list[i].declares)
-            givers[name].push_back(i);
-    std::vector<bool> seen(list.size());
-    std::unordered_set<Token> followed;
-    std::vector<std::size_t> open;
-    auto see = [&](std::size_t i) {
-        if (!seen[i]) {
-            seen[i] = true;
-            open.push_back(i);
+    // asm ( "call " "foo" ), alias ( "foo" ): neighbours are one literal
+    void add_names_in_assembly(const std::vector<Token>& tokens, Declaration& d) {
+        if (std::none_of(tokens.begin(), tokens.end(),
+                         [](Token t) { return is_asm(t) || t == "alias" || t == "__alias__"; }))
+            return;
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (!is_literal(tokens[i]))
+                continue;
+            std::string joined;
+            for (; i < tokens.size() && is_literal(tokens[i]); ++i)
+                joined += tokens[i].substr(1, tokens[i].size() - 2);
+            add_words(unit_.made.emplace_back(std::move(joined)), d);
         }
-    };
-    for (std::size_t i = 0; i < list.size(); ++i)
-        if (list[i].root)
-            see(i);
-    while (!open.empty()) {
-        const std::size_t i = open.back();
-        open.pop_back();
-        for (Token name : list[i].uses)
-            if (followed.insert(name).second)
-                if (auto it = givers.find(name); it != givers.end())
-                    for (std::size_t k : it->second)
-                        see(k);
     }
-    return seen;
-}
 
-std::string name_of(const Declaration& d) {
-    if (!d.declares.empty())
-        return std::string(d.declares.front());
-    return d.text.substr(0, 40);
-}
+    // The words of a literal's inside; "\n" and "\t" are none.
+    static void add_words(std::string_view s, Declaration& d) {
+        for (std::size_t i = 0; i < s.size(); ++i) {
+            if (s[i] == '\\')
+                ++i;
+            else if (in_word(s[i])) {
+                const std::size_t begin = i;
+                while (i < s.size() && in_word(s[i]))
+                    ++i;
+                if (starts_word(s[begin]))
+                    d.uses.push_back(s.substr(begin, i - begin));
+                --i;
+            }
+        }
+    }
+
+    std::string_view text_;
+    ParsedUnit unit_;
+};
 
 } // namespace
 
-std::vector<Declaration> split_declarations(std::string_view text) {
+ParsedUnit split_declarations(std::string_view text) {
     return Reader(text).read();
-}
-
-Effect compare_declarations(std::string_view original, std::string_view patched) {
-    if (original == patched)
-        return {};
-    const auto a = split_declarations(original), b = split_declarations(patched);
-    std::unordered_map<std::string_view, long> balance; // occurrences in b minus those in a
-    for (const Declaration& d : a)
-        --balance[d.text];
-    for (const Declaration& d : b)
-        ++balance[d.text];
-    Effect effect;
-    auto add = [&](const std::vector<Declaration>& list, bool more_here) {
-        const std::vector<bool> seen = reached(list);
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            const long n = balance[list[i].text];
-            if (!seen[i] || (more_here ? n <= 0 : n >= 0))
-                continue;
-            effect.affects = true;
-            std::string name = name_of(list[i]);
-            if (effect.names.size() < 4
-                && std::find(effect.names.begin(), effect.names.end(), name) == effect.names.end())
-                effect.names.push_back(std::move(name));
-        }
-    };
-    add(b, true);
-    add(a, false);
-    if (effect.affects)
-        return effect;
-    // what both have must come in the same order
-    auto common = [&](const std::vector<Declaration>& list) {
-        std::vector<std::string_view> texts;
-        for (const Declaration& d : list)
-            if (balance[d.text] == 0)
-                texts.push_back(d.text);
-        return texts;
-    };
-    if (common(a) != common(b))
-        effect = {true, {"the order of declarations"}};
-    return effect;
-}
-
-MacroChanges compare_macros(std::string_view original, std::string_view patched) {
-    struct Parts {
-        std::map<std::string, std::string> macros;
-        std::string rest;
-    };
-    auto parse = [](std::string_view text) {
-        Parts parts;
-        std::string* into = &parts.rest;
-        for (std::size_t at = 0; at < text.size();) {
-            std::size_t end = std::min(text.find('\n', at), text.size());
-            std::string_view line = text.substr(at, end - at);
-            at = end + 1;
-            std::size_t word = line.find_first_not_of(" \t");
-            std::string_view rest = word == line.npos ? "" : line.substr(word);
-            if (rest.starts_with(".macro ")) {
-                rest.remove_prefix(7);
-                std::size_t last = 0;
-                while (last < rest.size() && in_word(rest[last]))
-                    ++last;
-                into = &parts.macros[std::string(rest.substr(0, last))];
-            }
-            *into += line;
-            *into += '\n';
-            if (rest.starts_with(".endm"))
-                into = &parts.rest;
-        }
-        return parts;
-    };
-    const Parts a = parse(original), b = parse(patched);
-    MacroChanges changes;
-    changes.complete = a.rest == b.rest;
-    for (const auto* side : {&a.macros, &b.macros})
-        for (const auto& [name, text] : *side) {
-            auto x = a.macros.find(name), y = b.macros.find(name);
-            if (x == a.macros.end() || y == b.macros.end() || x->second != y->second)
-                changes.names.insert(name);
-        }
-    for (std::size_t before = changes.names.empty() ? 0 : changes.names.size() + 1;
-         before != changes.names.size();) {
-        before = changes.names.size();
-        for (const auto* side : {&a.macros, &b.macros})
-            for (const auto& [name, text] : *side)
-                if (mentions(text, changes.names))
-                    changes.names.insert(name);
-    }
-    return changes;
-}
-
-bool mentions(std::string_view text, const std::set<std::string>& names) {
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (!starts_word(text[i]) || (i > 0 && in_word(text[i - 1])))
-            continue;
-        // "\tNAME" within a string literal
-        std::size_t begin = i;
-        if (i > 0 && text[i - 1] == '\\' && i + 1 < text.size() && starts_word(text[i + 1]))
-            ++begin;
-        std::size_t end = begin;
-        while (end < text.size() && in_word(text[end]))
-            ++end;
-        if (names.count(std::string(text.substr(begin, end - begin)))
-            || (begin != i && names.count(std::string(text.substr(i, end - i)))))
-            return true;
-        i = end;
-    }
-    return false;
 }
 
 } // namespace xlp::build

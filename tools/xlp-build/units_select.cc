@@ -3,7 +3,8 @@
 #include "tools/xlp-build/compile.h"
 #include "tools/xlp-build/compile_object.h"
 #include "tools/xlp-build/process.h"
-#include "tools/xlp-build/units_declarations.h"
+#include "tools/xlp-build/units_compare.h"
+#include "tools/xlp-build/units_macros.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -76,18 +77,18 @@ Result<std::vector<Unit>> recipe_changes(const Trees& t) {
     return units;
 }
 
-// What an assembler-only include changed, over all such files.
-Result<MacroChanges> macro_changes(const Trees& t, const std::vector<std::string>& files) {
-    MacroChanges all;
+// What changed in files that only the assembler reads.
+Result<AssemblyChanges> assembly_changes(const Trees& t, const std::vector<std::string>& files) {
+    AssemblyChanges all;
     for (const std::string& f : files) {
         auto a = read_file(t.original / f), b = read_file(t.patched / f);
         if (!a || !b) {
-            all.complete = false;
+            all.rest = true;
             continue;
         }
-        MacroChanges one = compare_macros(*a, *b);
+        AssemblyChanges one = compare_assembly(*a, *b);
         all.names.merge(one.names);
-        all.complete &= one.complete;
+        all.rest |= one.rest;
     }
     return all;
 }
@@ -96,6 +97,10 @@ struct Verdict {
     bool affected = false;
     std::string reason;
 };
+
+std::string unused(const Candidate& c) {
+    return fmt::format("includes {}, and uses nothing of what differs there", join(c.files));
+}
 
 // One candidate whose own source is not patched.
 Result<Verdict> judge(const Trees& t, const Candidate& c, std::stop_token stop) {
@@ -110,22 +115,25 @@ Result<Verdict> judge(const Trees& t, const Candidate& c, std::stop_token stop) 
             return fail(b.error());
         return Verdict{true, "includes " + join(c.files)};
     }
-    if (c.by_assembler) {
-        auto macros = macro_changes(t, c.files);
+    if (!c.by_assembler.empty()) {
+        auto macros = assembly_changes(t, c.by_assembler);
         if (!macros)
             return fail(macros.error());
-        if (!macros->complete || mentions(*b, macros->names))
-            return Verdict{true, fmt::format("uses assembler macros of {}", join(c.files))};
+        if (macros->rest || mentions(*b, macros->names))
+            return Verdict{true, fmt::format("uses assembler macros of {}", join(c.by_assembler))};
     }
     if (*a == *b)
         return Verdict{false,
                        fmt::format("includes {}, which makes no difference to it", join(c.files))};
-    if (recipe.assembly())
-        return Verdict{true, fmt::format("includes {}", join(c.files))};
+    if (recipe.assembly()) {
+        const AssemblyChanges changes = compare_assembly(*a, *b);
+        if (changes.rest || mentions(assembly_rest(*b), changes.names))
+            return Verdict{true, fmt::format("includes {}", join(c.files))};
+        return Verdict{false, unused(c)};
+    }
     const Effect effect = compare_declarations(*a, *b);
     if (!effect.affects)
-        return Verdict{false, fmt::format("includes {}, and uses nothing of what differs there",
-                                          join(c.files))};
+        return Verdict{false, unused(c)};
     return Verdict{true, fmt::format("includes {}: {}", join(c.files), join(effect.names))};
 }
 
