@@ -60,6 +60,34 @@ void patch(Loading& l, FunctionRecord& f) {
     l.machine.write(at, f.patch.data(), length);
 }
 
+void patch_all(Loading& l) {
+    const std::uint32_t section = l.find_section(".livepatch.funcs");
+    for (std::size_t i = 0; i < l.result->functions.size(); ++i) {
+        FunctionRecord& f = l.result->functions[i];
+        const Address at = l.sections[section].address + i * sizeof(RawRecord);
+        if (l.rules.state_in_records) {
+            if (l.machine.get<RawRecord>(at).applied == func_applied)
+                continue; // with a warning
+            if (l.rules.read_only_records_fault && l.sections[section].region == Region::ro)
+                throw Fault{at, true};
+        }
+        patch(l, f);
+    }
+}
+
+// What a hook does is not modelled, only that it can be called.
+void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
+    const std::uint32_t section = l.find_section(name);
+    if (!section)
+        return;
+    const std::uint64_t size = l.section_header(section).sh_size;
+    for (std::uint64_t i = 0; i < size; i += sizeof(Address)) {
+        const auto hook = l.machine.get<Address>(l.sections[section].address + i);
+        if (!l.executable(hook) && (hook || !may_be_null))
+            throw Fault{hook, false};
+    }
+}
+
 } // namespace
 
 Step check_expectations(Loading& l) {
@@ -73,21 +101,15 @@ Step check_expectations(Loading& l) {
 }
 
 Step apply_functions(Loading& l) {
-    const std::uint32_t section = l.find_section(".livepatch.funcs");
-    if (!section)
-        return {};
-    const LoadingSection& table = l.sections[section];
-    for (std::size_t i = 0; i < l.result->functions.size(); ++i) {
-        FunctionRecord& f = l.result->functions[i];
-        if (l.rules.state_in_records) {
-            const auto raw = l.machine.get<RawRecord>(table.address + i * sizeof(RawRecord));
-            if (raw.applied == func_applied)
-                continue; // with a warning
-            if (l.rules.read_only_records_fault && table.region == Region::ro)
-                throw Fault{table.address + i * sizeof(RawRecord), true};
-        }
-        patch(l, f);
+    call_hooks(l, ".livepatch.hooks.preapply", true);
+    const std::uint32_t action = l.find_section(".livepatch.hooks.apply");
+    if (action && l.machine.get<Address>(l.sections[action].address)) {
+        call_hooks(l, ".livepatch.hooks.apply", true);
+    } else {
+        call_hooks(l, ".livepatch.hooks.load", false);
+        patch_all(l);
     }
+    call_hooks(l, ".livepatch.hooks.postapply", true);
     return {};
 }
 

@@ -15,12 +15,6 @@ constexpr std::int64_t bug_reach = 1LL << 23;
 // much of them is assumed.
 constexpr std::int64_t worst_neighbours = 4LL << 20;
 
-bool executable(const Loading& l, Address a) {
-    return l.result->text.contains(a) || l.image.text().contains(a)
-           || std::any_of(l.options.below.begin(), l.options.below.end(),
-                          [&](const Loaded* o) { return o->text.contains(a); });
-}
-
 void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
     const std::string_view name = l.sections[section].name;
     const bool optional = name != ".livepatch.hooks.load" && name != ".livepatch.hooks.unload";
@@ -32,12 +26,12 @@ void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
         if (!hook)
             out.push_back(refusal("load.fatal.hook-null", "Xen would call a null pointer.", {},
                                   l.at_section(section)));
-        else if (!executable(l, hook))
+        else if (!l.executable(hook))
             out.push_back(
                 refusal("load.fatal.hook-target",
                         fmt::format("The hook at {:#x} is not in executable memory.", hook), {},
                         l.at_section(section)));
-        else if (l.image.has_ibt() && !l.starts_with_endbr(hook))
+        else if (l.image.has_ibt() && !l.has_endbr64(hook))
             out.push_back(refusal("load.fatal.hook-endbr",
                                   "The hypervisor was built for CET-IBT, and the hook does not "
                                   "begin with ENDBR64: calling it is fatal on such a host.",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/loading.h"
 
+#include <algorithm>
+
 namespace xlp::load {
 
 namespace {
@@ -81,6 +83,17 @@ Address Loading::payload_symbol(std::string_view name, std::string* other) const
                 return s.value;
             }
     return 0;
+}
+
+bool Loading::executable(Address a) const {
+    return result->text.contains(a) || image.text().contains(a)
+           || std::any_of(options.below.begin(), options.below.end(),
+                          [&](const Loaded* o) { return o->text.contains(a); });
+}
+
+bool Loading::has_endbr64(Address a) const {
+    const auto first = machine.get<std::array<std::uint8_t, 4>>(a);
+    return !std::memcmp(first.data(), endbr64, 4);
 }
 
 bool Loading::starts_with_endbr(Address a) const {

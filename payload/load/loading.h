@@ -90,7 +90,9 @@ struct Loading {
     Address hypervisor_symbol(std::string_view name) const;
     // livepatch_symbols_lookup_by_name(); also names the payload that has it.
     Address payload_symbol(std::string_view name, std::string* other = nullptr) const;
-    // Bytes at an address begin with ENDBR64 or, on versions that know it, its poison.
+    bool executable(Address) const; // code of the hypervisor, or of a payload
+    bool has_endbr64(Address) const;
+    // The jump goes behind it: ENDBR64 or, on versions that know it, its poison.
     bool starts_with_endbr(Address) const;
 };
 
