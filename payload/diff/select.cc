@@ -253,14 +253,18 @@ void Allowances::apply(Findings& findings) const {
 }
 
 std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {
+    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
+    const elf::View code = image.bytes(function.address, sizeof endbr);
+    const std::uint64_t needed = std::equal(code.begin(), code.end(), endbr) ? 9 : 5;
+    if (function.size >= needed)
+        return function.size;
     const xen::Address end = function.address + function.size;
     const auto& symbols = image.symbols();
     auto next =
         std::lower_bound(symbols.begin(), symbols.end(), end,
                          [](const xen::ImageSymbol& s, xen::Address a) { return s.address < a; });
-    // a trampoline needs nine bytes at the most
-    const xen::Address limit = std::min<xen::Address>(next == symbols.end() ? end : next->address,
-                                                      std::max(end, function.address + 9));
+    const xen::Address limit =
+        next == symbols.end() ? end : std::min(next->address, function.address + needed);
     xen::Address a = end;
     for (; a < limit; ++a) {
         const elf::View b = image.bytes(a, 1);

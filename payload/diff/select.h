@@ -55,8 +55,8 @@ struct Allowances {
 
 Selection select(const Program&, const Binder&);
 
-// Bytes from an old function's start that a replacement may overwrite: its size, and the padding up
-// to what follows it in the image.
+// What a record may declare as the old function's size: the function's own, and where that is too
+// short for a jump, the padding behind it as well.
 std::uint64_t room_of(const xen::Image&, const xen::ImageSymbol& function);
 
 } // namespace xlp::diff
