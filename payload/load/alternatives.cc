@@ -29,17 +29,17 @@ Step check_range(const Loading& l, std::uint32_t section, std::uint32_t replacem
     const Address orig = original_of(a, at), repl = replacement_of(a, at);
     if (!inside(orig, a.orig_len, text, l.text_size))
         return refuse(l, section, -EINVAL, "load.alternatives.outside",
-                      fmt::format("Alternative orig {:#018x}+{:#x} outside payload text "
-                                  "{:#018x}+{:#x}",
-                                  orig, a.orig_len, text, l.text_size),
+                      fmt::format("Alternative orig {:016x}+{} outside payload text {:016x}+{}",
+                                  orig, alternate_hex(a.orig_len), text,
+                                  alternate_hex(l.text_size)),
                       "Alternatives can only be applied to code of the payload.");
     const Address begin = l.sections[replacements].address;
     const std::uint64_t size = l.section_header(replacements).sh_size;
     if (!inside(repl, a.repl_len, begin, size))
         return refuse(l, section, -EINVAL, "load.alternatives.outside",
-                      fmt::format("Alternative repl {:#018x}+{:#x} outside "
-                                  ".altinstr_replacement {:#018x}+{:#x}",
-                                  repl, a.repl_len, begin, size),
+                      fmt::format("Alternative repl {:016x}+{} outside .altinstr_replacement "
+                                  "{:016x}+{}",
+                                  repl, alternate_hex(a.repl_len), begin, alternate_hex(size)),
                       "Replacements must lie in .altinstr_replacement.");
     return {};
 }
@@ -140,11 +140,11 @@ Step prepare_alternative_calls(Loading& l) {
     };
     for (Address at = begin; at < begin + size; at += call_entry_size)
         if (!inside(site(at), call_size, l.result->text.begin, l.text_size))
-            return refuse(l, section, -EINVAL, "load.alternative-calls.outside",
-                          fmt::format("Alternative call {:#018x}+{:#x} outside payload text "
-                                      "{:#018x}+{:#x}",
-                                      site(at), call_size, l.result->text.begin, l.text_size),
-                          "Alternative calls can only be in code of the payload.");
+            return refuse(
+                l, section, -EINVAL, "load.alternative-calls.outside",
+                fmt::format("Alternative call {:016x}+{:#x} outside payload text {:016x}+{}",
+                            site(at), call_size, l.result->text.begin, alternate_hex(l.text_size)),
+                "Alternative calls can only be in code of the payload.");
     for (Address at = begin; at < begin + size; at += call_entry_size) {
         const auto code = l.machine.get<std::array<std::uint8_t, 2>>(site(at));
         if (code[0] != 0xff || code[1] != 0x15)

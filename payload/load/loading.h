@@ -29,6 +29,11 @@ inline std::uint64_t page_align(std::uint64_t bytes) { // wraps as Xen's PAGE_AL
     return (bytes + page_size - 1) & ~(page_size - 1);
 }
 
+// printf's %#x, which has no prefix for zero.
+inline std::string alternate_hex(std::uint64_t x) {
+    return x ? fmt::format("{:#x}", x) : "0";
+}
+
 inline constexpr std::uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
 inline constexpr std::uint8_t endbr64_poison[] = {0x66, 0x0f, 0x1f, 0x01};
 inline constexpr unsigned jump_size = 5; // ARCH_PATCH_INSN_SIZE

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/machine.h"
 
+#include <algorithm>
+
 namespace xlp::load {
 
 namespace {
@@ -9,7 +11,11 @@ constexpr std::uint8_t zero = 0;
 } // namespace
 
 Machine::Machine(const xen::Image& image, const std::vector<const Loaded*>& below)
-    : image_(image), below_(below) {
+    : image_(image), mapped_{image.text()}, below_(below) {
+    for (const elf::Section& s : image.object().sections())
+        if (s.alloc())
+            mapped_.end = std::max(mapped_.end, s.address + s.size);
+    mapped_.end = (mapped_.end + 4095) & ~Address{4095};
     for (const Loaded* l : below_)
         for (const FunctionRecord& f : l->functions)
             for (std::size_t i = 0; i < f.patch.size(); ++i)
@@ -30,11 +36,11 @@ const std::uint8_t* Machine::byte_at(Address a) const {
         }
     if (image_.in_init(a)) // freed and unmapped after boot
         return nullptr;
-    const elf::Section* s = image_.section_at(a);
-    if (!s)
+    if (!mapped_.contains(a))
         return nullptr;
-    const std::uint64_t offset = a - s->address;
-    return offset < s->bytes.size() ? &s->bytes[offset] : &zero;
+    const elf::Section* s = image_.section_at(a);
+    const std::uint64_t offset = s ? a - s->address : 0;
+    return s && offset < s->bytes.size() ? &s->bytes[offset] : &zero;
 }
 
 void Machine::read(Address a, void* to, std::uint64_t size) const {

@@ -59,6 +59,7 @@ private:
     const std::uint8_t* byte_at(Address) const; // null if unmapped
 
     const xen::Image& image_;
+    xen::Range mapped_; // of the image, whole pages; the initial part within is gone
     const std::vector<const Loaded*>& below_;
     Buffer upload_, payload_;
     std::unordered_map<Address, std::uint8_t> written_; // over the image and payloads below

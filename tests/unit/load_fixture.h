@@ -2,8 +2,8 @@
 // A small hypervisor in memory, and the sample payload loaded onto it.
 #pragma once
 
-#include "payload/load/model.h"
 #include "load_sample.h"
+#include "payload/load/model.h"
 
 #include <gtest/gtest.h>
 

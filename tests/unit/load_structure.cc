@@ -11,8 +11,17 @@ class LoadHeader : public Loader {};
 class LoadSections : public Loader {};
 
 TEST_F(Loader, GoodOnEveryVersion) {
-    for (xen::Version v : {xen::Version{4, 14, 0}, {4, 14, 5}, {4, 15, 3}, {4, 16, 4}, {4, 17, 2},
-                           {4, 17, 5}, {4, 18, 0}, {4, 18, 4}, {4, 19, 1}, {4, 20, 0}, {4, 21, 0},
+    for (xen::Version v : {xen::Version{4, 14, 0},
+                           {4, 14, 5},
+                           {4, 15, 3},
+                           {4, 16, 4},
+                           {4, 17, 2},
+                           {4, 17, 5},
+                           {4, 18, 0},
+                           {4, 18, 4},
+                           {4, 19, 1},
+                           {4, 20, 0},
+                           {4, 21, 0},
                            {4, 22, 0}}) {
         Verdict verdict = load_on(v);
         EXPECT_TRUE(verdict.good()) << v.text();
