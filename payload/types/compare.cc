@@ -4,6 +4,8 @@
 #include "payload/types/compare.h"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <fmt/format.h>
 #include <optional>
 #include <unordered_map>
@@ -115,6 +117,23 @@ void Comparison::structure(TypeId was, TypeId is) {
                                 .usage = usage(was, is)});
 }
 
+// As in NR_x, x_MAX, NUM_x, x_last.
+bool is_count_name(std::string_view name) {
+    static constexpr std::array<std::string_view, 9> words{"nr",  "num",  "max",   "count", "last",
+                                                           "end", "size", "total", "limit"};
+    std::string word;
+    for (std::size_t i = 0; i <= name.size(); ++i) {
+        if (i < name.size() && name[i] != '_') {
+            word += static_cast<char>(std::tolower(static_cast<unsigned char>(name[i])));
+            continue;
+        }
+        if (std::find(words.begin(), words.end(), word) != words.end())
+            return true;
+        word.clear();
+    }
+    return false;
+}
+
 void Comparison::enumeration(TypeId was, TypeId is) {
     const Type &a = before_.model.types[was], &b = after_.model.types[is];
     EnumChange change;
@@ -147,7 +166,7 @@ void Comparison::enumeration(TypeId was, TypeId is) {
     if (change.compatible() && change.added.empty())
         return;
     change.only_count = change.changed.size() == 1 && change.removed.empty()
-                        && change.changed[0].name == greatest->name
+                        && change.changed[0].name == greatest->name && is_count_name(greatest->name)
                         && change.changed[0].new_value == new_greatest
                         && change.changed[0].new_value > greatest->value;
     change.name = b.name.empty()
@@ -270,18 +289,20 @@ void Comparison::variable(const Variable& was, const Variable& is) {
         else if (before_.identity.of(was.type) == after_.identity.of(is.type))
             because_of = display_name(after_.model, b);
     }
-    changes_.variables.push_back({.name = std::string(is.name),
-                                  .function = after_.scope(is.function),
-                                  .old_symbol = std::string(was.symbol),
-                                  .new_symbol = std::string(is.symbol),
-                                  .per_cpu = is.name.starts_with("per_cpu__"),
-                                  .old_type = before_.identity.spell(was.type),
-                                  .new_type = after_.identity.spell(is.type),
-                                  .old_size = old_size,
-                                  .new_size = new_size,
-                                  .members = std::move(members),
-                                  .because_of = std::move(because_of),
-                                  .source = after_.line(is.source)});
+    changes_.variables.push_back(
+        {.name = std::string(is.name),
+         .function = after_.scope(is.function),
+         .old_symbol = std::string(was.symbol),
+         .new_symbol = std::string(is.symbol),
+         .per_cpu = is.name.starts_with("per_cpu__"),
+         .constant = before_.identity.constant(was.type) && after_.identity.constant(is.type),
+         .old_type = before_.identity.spell(was.type),
+         .new_type = after_.identity.spell(is.type),
+         .old_size = old_size,
+         .new_size = new_size,
+         .members = std::move(members),
+         .because_of = std::move(because_of),
+         .source = after_.line(is.source)});
 }
 
 template <class Changes, class Same, class Join>

@@ -38,8 +38,8 @@ struct EnumChange {
     std::vector<EnumeratorChange> changed;
     std::vector<std::string> added;
     std::vector<std::string> removed;
-    // The only value that changed is the greatest, made greater by additions: a count, as in
-    // enum { A, B, COUNT }. Arrays of that length are changes of their own.
+    // The only value that changed is the greatest, made greater by additions, and its name says
+    // that it counts, as in enum { A, B, NR_X }. Arrays of that length are changes of their own.
     bool only_count = false;
     std::uint64_t old_size = 0, new_size = 0;
     SourceLine source;
@@ -65,6 +65,7 @@ struct VariableChange {
     std::string function; // of a static local
     std::string old_symbol, new_symbol;
     bool per_cpu = false;
+    bool constant = false; // const in both objects
     std::string old_type, new_type;
     std::uint64_t old_size = 0, new_size = 0;
     std::vector<MemberChange> members; // of a nameless structure: what differs in it

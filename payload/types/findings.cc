@@ -257,12 +257,17 @@ Finding finding(const FunctionChange& c, const std::vector<std::string>& missing
 }
 
 Finding finding(const VariableChange& c) {
+    const Where where{.function = c.name, .source = c.source.file, .line = c.source.line};
+    if (c.constant)
+        return note("types.variable",
+                    describe(c) + ". It is constant: code of the payload uses a new one.", {},
+                    where);
     return refusal("types.variable",
                    describe(c) + ". What is in memory was made with the old type.",
                    c.per_cpu ? "Leave the variable as it was: a payload cannot bring per-CPU data."
                              : "Leave the variable as it was, and add a new one for the new code; "
                                "a hook can fill it from the old one.",
-                   {.function = c.name, .source = c.source.file, .line = c.source.line});
+                   where);
 }
 
 Findings findings(const TypeChanges& changes, const Included& included) {

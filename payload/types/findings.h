@@ -31,7 +31,8 @@ std::optional<Finding> finding(const StructChange&, const Included&,
 Finding finding(const EnumChange&);
 // An error if callers stay behind (`missing_callers`, for the message), else a note.
 Finding finding(const FunctionChange&, const std::vector<std::string>& missing_callers);
-// An error: what is in memory has the old type.
+// An error: what is in memory has the old type. A note if it is constant: the differ carries the
+// new one, or says why it cannot.
 Finding finding(const VariableChange&);
 
 // Those of structures, enumerations and variables, with the notes; structures that only follow

@@ -44,6 +44,10 @@ bool named(const Type& t) {
     return (t.aggregate() || t.kind == Kind::enumeration) && !t.name.empty();
 }
 
+bool is_qualifier(Kind kind) {
+    return kind == Kind::constant || kind == Kind::qualifier;
+}
+
 const char* keyword(Kind kind) {
     switch (kind) {
     case Kind::structure:
@@ -83,7 +87,7 @@ Identity::Identity(const Model& model)
 TypeId Identity::strip(TypeId id) const {
     for (unsigned i = 0; i < max_depth; ++i) {
         const Type& t = model_.types[id];
-        if (t.kind != Kind::alias && t.kind != Kind::qualifier)
+        if (t.kind != Kind::alias && !is_qualifier(t.kind))
             return id;
         id = t.target;
     }
@@ -98,6 +102,18 @@ TypeId Identity::element(TypeId id) const {
         id = model_.types[id].target;
     }
     return 0;
+}
+
+bool Identity::constant(TypeId id) const {
+    for (unsigned i = 0; i < max_depth; ++i) {
+        const Type& t = model_.types[id];
+        if (t.kind == Kind::constant)
+            return true;
+        if (t.kind != Kind::alias && t.kind != Kind::qualifier && t.kind != Kind::array)
+            return false;
+        id = t.target;
+    }
+    return false;
 }
 
 TypeId Identity::defined(TypeId id) const {
@@ -189,13 +205,14 @@ std::string Identity::spell(TypeId id, unsigned depth) {
     switch (t.kind) {
     case Kind::void_type:
         return "void";
+    case Kind::constant:
     case Kind::qualifier:
         return spell(t.target, depth + 1);
     case Kind::alias:
         return std::string(t.name);
     case Kind::pointer: {
         TypeId to = t.target;
-        while (model_.types[to].kind == Kind::qualifier && model_.types[to].target != to)
+        for (unsigned i = 0; i < max_depth && is_qualifier(model_.types[to].kind); ++i)
             to = model_.types[to].target;
         const Type& pointee = model_.types[to];
         if (pointee.kind == Kind::function)

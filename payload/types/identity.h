@@ -45,6 +45,8 @@ public:
     TypeId strip(TypeId) const;
     // Past aliases, qualifiers and arrays.
     TypeId element(TypeId) const;
+    // Whether it is const, or an array of what is.
+    bool constant(TypeId) const;
     // The same, for what is known here by name only: the definition, if this model has one.
     TypeId defined(TypeId) const;
 

@@ -27,7 +27,8 @@ enum class Kind : std::uint8_t {
     union_type,
     enumeration,
     alias,     // typedef
-    qualifier, // const, volatile, restrict, atomic
+    constant,  // const
+    qualifier, // volatile, restrict, atomic
     function   // the type of a function, as pointers to functions have it
 };
 

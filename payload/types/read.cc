@@ -306,6 +306,8 @@ void Reader::entry(Dwarf_Die& die, Context context) {
         type(die, attributes_of(die), Kind::alias, context);
         break;
     case DW_TAG_const_type:
+        type(die, attributes_of(die), Kind::constant, context);
+        break;
     case DW_TAG_volatile_type:
     case DW_TAG_restrict_type:
     case DW_TAG_atomic_type:

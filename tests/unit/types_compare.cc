@@ -28,15 +28,14 @@ TEST(TypesEnum, AddedAtTheEndIsCompatible) {
 }
 
 TEST(TypesEnum, ChangedValues) {
-    const TypeChanges c = enums("A, B, C = -5", "A, X, B, C = -5");
+    const TypeChanges c = enums("C = -5, A = 0, B", "C = -5, A = 0, X, B");
     ASSERT_EQ(c.enums.size(), 1U);
     EXPECT_FALSE(c.enums[0].compatible());
     ASSERT_EQ(c.enums[0].changed.size(), 1U);
     EXPECT_EQ(c.enums[0].changed[0].name, "B");
     EXPECT_EQ(c.enums[0].changed[0].old_value, 1);
     EXPECT_EQ(c.enums[0].changed[0].new_value, 2);
-    EXPECT_TRUE(c.enums[0].only_count) << "B was the greatest and still is";
-    EXPECT_FALSE(enums("A, B, C", "A, X, B, C").enums.at(0).only_count);
+    EXPECT_FALSE(c.enums[0].only_count) << "its name says nothing of a count";
 }
 
 TEST(TypesEnum, LargeAndNegativeValuesAreReadAsTheyAre) {
@@ -50,6 +49,8 @@ TEST(TypesEnum, LargeAndNegativeValuesAreReadAsTheyAre) {
 
 TEST(TypesEnum, CountAndRemoved) {
     EXPECT_TRUE(enums("A, B, COUNT", "A, B, C, COUNT").enums.at(0).only_count);
+    EXPECT_TRUE(enums("A, B, e_max", "A, B, C, D, e_max").enums.at(0).only_count);
+    EXPECT_FALSE(enums("A, B, NR_e", "A, C, B, NR_e").enums.at(0).only_count) << "B changed too";
     EXPECT_THAT(enums("A, B, C", "A, C = 2").enums.at(0).removed, ElementsAre("B"));
 }
 
@@ -111,6 +112,15 @@ TEST(TypesVariable, TypeAndSize) {
     EXPECT_FALSE(c.variables[1].per_cpu);
     EXPECT_EQ(c.variables[2].name, "per_cpu__x");
     EXPECT_TRUE(c.variables[2].per_cpu);
+}
+
+TEST(TypesVariable, Constant) {
+    const TypeChanges c = compare("const int a[4] = {1}; int *const b[2] = {0}; const int *d[2];",
+                                  "const int a[5] = {1}; int *const b[3] = {0}; const int *d[3];");
+    ASSERT_EQ(c.variables.size(), 3U);
+    EXPECT_TRUE(c.variables[0].constant);
+    EXPECT_TRUE(c.variables[1].constant);
+    EXPECT_FALSE(c.variables[2].constant);
 }
 
 TEST(TypesVariable, StaticLocals) {
