@@ -22,10 +22,10 @@ protected:
 
     struct Sample {
         std::string extra = "-patched"; // what xen_extra_version() returns instead
-        std::string depends;            // build-id; empty: the hypervisor's
-        std::string xen_depends;        // the same
+        std::string depends = {};       // build-id; empty: the hypervisor's
+        std::string xen_depends = {};   // the same
         std::string own = "0123456789abcdef";
-        std::vector<std::string> options; // further ones for the assembler
+        std::vector<std::string> options = {}; // further ones for the assembler
     };
     Payload assemble(const std::string& name, const Sample&);
 

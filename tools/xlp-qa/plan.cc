@@ -115,8 +115,10 @@ Result<Scenario> make_scenario(const Plan& plan) {
     probe("before");
     for (unsigned cycle = 0; cycle < plan.cycles; ++cycle) {
         for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
-            if (cycle == 0) // as on a host: the next is uploaded when the one below is applied
-                s.steps.push_back(upload_step(plan.payloads[i].name, guest_path(i)));
+            // as on a host: the next is uploaded when the one below is applied; raw, because the
+            // hypervisor shall judge, not xlp's own look at the file
+            if (cycle == 0)
+                s.steps.push_back(raw_step("upload", plan.payloads[i].name, guest_path(i)));
             s.steps.push_back(operation_step("apply", plan.payloads[i].name));
         }
         probe("applied");

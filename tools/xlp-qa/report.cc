@@ -40,11 +40,16 @@ const StepResult* first_bad(const Outcome& o) {
     return it == o.steps.end() ? nullptr : &*it;
 }
 
-// Why a step failed, in few words: the errno, else the output's last line, else the exit code.
+// Why a step failed, in few words: the errno, else the tool's error, else its last line, else the
+// exit code.
 std::string reason_of(const StepResult& s) {
     if (std::string name = error_name(s.error_number); !name.empty())
         return name;
     std::vector<std::string> lines = split_lines(s.output);
+    constexpr std::string_view error = "error: ";
+    for (const std::string& line : lines)
+        if (line.starts_with(error))
+            return line.substr(error.size());
     return lines.empty() || s.step.verb == "probe" ? fmt::format("exit code {}", s.exit_code)
                                                    : lines.back();
 }
