@@ -28,6 +28,9 @@ if(XLP_BUILD_BUILDER)
     xlp_pkg(CAPSTONE capstone libcapstone-dev)
     xlp_pkg(LIBARCHIVE libarchive libarchive-dev)
 endif()
+if(XLP_BUILD_HOST)
+    xlp_pkg(TOMLPLUSPLUS tomlplusplus libtomlplusplus-dev)
+endif()
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
     xlp_package(GTest libgtest-dev)
 endif()
@@ -39,7 +42,7 @@ endif()
 
 # imported targets are per directory unless made global
 foreach(t fmt::fmt nlohmann_json::nlohmann_json tl::expected Boost::program_options OpenSSL::Crypto
-          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE PkgConfig::LIBARCHIVE)
+          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE PkgConfig::LIBARCHIVE PkgConfig::TOMLPLUSPLUS)
     if(TARGET ${t})
         get_target_property(_imported ${t} IMPORTED)
         if(_imported)

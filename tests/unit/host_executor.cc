@@ -7,28 +7,12 @@
 
 #include <cerrno>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 namespace xlp::host::test {
 namespace {
 
 namespace fs = std::filesystem;
 using Kind = Step::Kind;
-
-// A folder in place of /, new for each run.
-struct Root {
-    Paths paths;
-    Root() { // in memory where that is possible: every write is synced
-        const fs::path parent = fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path();
-        std::string name = (parent / "xlp-root-XXXXXX").string();
-        paths.root = ::mkdtemp(name.data());
-        reboot("first");
-    }
-    ~Root() { fs::remove_all(paths.root); }
-    void reboot(const std::string& boot) {
-        EXPECT_TRUE(write_atomically(paths.boot_id(), boot + "\n"));
-    }
-};
 
 struct World {
     TestClock clock;

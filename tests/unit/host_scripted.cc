@@ -10,8 +10,32 @@
 #include <cerrno>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace xlp::host::test {
+
+namespace fs = std::filesystem;
+
+Root::Root() { // in memory where that is possible: every write is synced
+    const fs::path parent = fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path();
+    std::string name = (parent / "xlp-root-XXXXXX").string();
+    paths.root = ::mkdtemp(name.data());
+    reboot("first");
+}
+
+Root::~Root() {
+    std::error_code ec;
+    fs::remove_all(paths.root, ec);
+}
+
+void Root::reboot(const std::string& boot) {
+    EXPECT_TRUE(write_atomically(paths.boot_id(), boot + "\n"));
+}
+
+fs::path write_payload(const fs::path& file, const PayloadSpec& spec) {
+    EXPECT_TRUE(write_atomically(file, as_text(make_payload(spec))));
+    return file;
+}
 
 std::string id(const std::string& word) {
     std::string s = word;
@@ -66,11 +90,8 @@ std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
 }
 
 std::shared_ptr<const Blob> make_blob(const PayloadSpec& p) {
-    const auto file = std::filesystem::temp_directory_path()
-                      / ("xlp-test-" + std::to_string(::getpid()) + "-" + p.build_id);
-    EXPECT_TRUE(write_atomically(file, as_text(make_payload(p))));
-    auto blob = read_blob(file);
-    std::filesystem::remove(file);
+    const Root scratch;
+    auto blob = read_blob(write_payload(scratch.paths.root / "payload.livepatch", p));
     EXPECT_TRUE(blob);
     return *blob;
 }
@@ -132,12 +153,12 @@ void ScriptedXen::finish(Entry& e) {
 
 template <class F>
 auto ScriptedHypervisor::call(F body) -> decltype(body()) {
+    std::lock_guard hold(xen_.mutex);
     const int n = ++xen_.calls;
     if (xen_.on_call)
         xen_.on_call(xen_, n);
     if (xen_.kill_before == n)
         throw Killed{};
-    std::lock_guard hold(xen_.mutex);
     xen_.advance();
     if (auto f = xen_.fail_at.find(n); f != xen_.fail_at.end())
         return xen_error(f->second);

@@ -6,6 +6,7 @@
 
 #include "tools/xlp/clock.h"
 #include "tools/xlp/hypervisor.h"
+#include "tools/xlp/paths.h"
 #include "tools/xlp/plan.h"
 
 #include <functional>
@@ -38,6 +39,16 @@ private:
     Nanoseconds now_{0};
 };
 
+// A folder in place of /, new for each run.
+struct Root {
+    Paths paths;
+    Root();
+    ~Root();
+    Root(const Root&) = delete;
+    Root& operator=(const Root&) = delete;
+    void reboot(const std::string& boot);
+};
+
 // Ids are 20 bytes: a short word is padded.
 std::string id(const std::string& word);
 inline const std::string xen_id = id("5e");
@@ -55,6 +66,8 @@ struct PayloadSpec {
 // A loadable ELF object.
 std::vector<std::uint8_t> make_payload(const PayloadSpec&);
 std::shared_ptr<const Blob> make_blob(const PayloadSpec&);
+// Writes it; gives the path.
+std::filesystem::path write_payload(const std::filesystem::path&, const PayloadSpec&);
 
 struct ScriptedXen {
     struct Entry {

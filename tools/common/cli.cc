@@ -194,6 +194,8 @@ int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) 
     if (!result)
         append(findings, result.error());
     Failure failure = failure_of(findings);
+    if (verb.exit_code)
+        failure = static_cast<Failure>(verb.exit_code(vm, doc, failure));
     out.findings(findings);
     out.document(doc, findings, failure);
     std::cout.flush();

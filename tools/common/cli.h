@@ -67,6 +67,8 @@ struct Verb {
     std::function<Result<void>(const po::variables_map&, const Output&, Json& doc,
                                Findings& findings)>
         run;
+    // Only where other programs expect codes of their own, such as monitoring plugins.
+    std::function<int(const po::variables_map&, const Json& doc, Failure)> exit_code = {};
 };
 
 struct Tool {

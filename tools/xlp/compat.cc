@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/compat.h"
 
-#include "payload/elf/object.h"
+#include "tools/xlp/blob.h"
 #include "tools/xlp/names.h"
 #include "tools/xlp/verbs.h"
 
@@ -128,25 +128,34 @@ int list(Session& s) {
     return ok;
 }
 
-int upload(Session& s, const std::string& name, const std::string& file, bool force) {
-    if (auto good = check_name(name); !good)
-        return report(good.error());
-    auto bytes = elf::read_file(file);
-    if (!bytes) {
-        std::cerr << fmt::format("Could not open {}.\n", file);
-        return report(bytes.error());
-    }
-    std::cout << fmt::format("Uploading {}... ", file) << std::flush;
-    auto done = s.op->upload(name, *bytes, force);
+// Runs a plan, with the tool's words around it.
+int run(Operation& o, const Plan& plan, const std::string& doing) {
+    std::cout << doing << "... " << std::flush;
+    Findings findings;
+    auto done = o.executor->run(plan, findings);
     std::cout << (done ? "completed\n" : "failed\n") << std::flush;
+    report(findings);
     return done ? ok : report(done.error());
 }
 
-int act(Session& s, Action action, const std::string& name, std::uint32_t flags) {
+int upload(Operation& o, const std::string& name, const std::string& file, bool force) {
+    if (auto good = check_name(name); !good)
+        return report(good.error());
+    auto blob = read_blob(file);
+    if (!blob) {
+        std::cerr << fmt::format("Could not open {}.\n", file);
+        return report(blob.error());
+    }
+    Step step{Step::Kind::upload, name, *blob};
+    step.force = force;
+    return run(o, {"upload", {step}}, "Uploading " + file);
+}
+
+int act(Operation& o, Action action, const std::string& name, std::uint32_t flags) {
     if (auto good = check_name(name); !good)
         return report(good.error());
     const ActionWords words = words_of(action);
-    auto status = s.xen->get(name);
+    auto status = o.session.xen->get(name);
     if (!status) {
         std::cerr << fmt::format("Failed to get status of {}.\n", name);
         return report_errno(status.error().code);
@@ -162,85 +171,89 @@ int act(Session& s, Action action, const std::string& name, std::uint32_t flags)
                                  name, to_string(status->state), to_string(words.from));
         return failed;
     }
-    std::cout << fmt::format("{} {}... ", words.doing, name) << std::flush;
-    auto done = s.op->act(action, name, flags);
-    std::cout << (done ? "completed\n" : "failed\n") << std::flush;
-    return done ? ok : report(done.error());
+    return run(o, {to_string(action), {{kind_of(action), name, nullptr, flags}}},
+               std::string(words.doing) + " " + name);
 }
 
-int load(Session& s, const std::string& file, std::uint32_t flags, bool force) {
+int load(Operation& o, const std::string& file, std::uint32_t flags, bool force) {
     const std::string name = name_of_file(file);
-    if (int rc = upload(s, name, file, force); rc != ok)
+    if (int rc = upload(o, name, file, force); rc != ok)
         return rc;
-    int rc = act(s, Action::apply, name, flags);
+    int rc = act(o, Action::apply, name, flags);
     if (rc != ok)
-        act(s, Action::unload, name, 0);
+        act(o, Action::unload, name, 0);
     return rc;
 }
 
-int wrong_usage() {
-    help();
-    return failed;
+// The words that follow a command, checked before the hypervisor is asked for anything.
+struct Arguments {
+    Words words;
+    std::uint32_t flags = 0; // of apply
+    bool force = false;      // of upload
+};
+
+// Nothing when they make no sense; that has been said then.
+std::optional<Arguments> check_arguments(const Command& c, Words words, bool force) {
+    const std::string_view name = c.name;
+    Arguments a{std::move(words), 0, force};
+    if (c.action == Action::apply || name == "load")
+        while (a.words.size() > 1 && a.words.back() == "--nodeps") {
+            a.flags = nodeps_flag;
+            a.words.pop_back();
+        }
+    const std::size_t wanted = name == "list" ? 0 : name == "upload" ? 2 : 1;
+    if (a.words.size() == wanted)
+        return a;
+    if (a.words.size() > wanted && wanted == 1)
+        std::cerr << fmt::format("Unsupported flag: {}.\n", a.words[1]);
+    else
+        help();
+    return std::nullopt;
 }
 
-int dispatch(Session& s, const Command& c, Words args, bool force) {
-    const std::string name = c.name;
-    std::uint32_t flags = 0;
-    if (c.action == Action::apply || name == "load") {
-        while (args.size() > 1 && args.back() == "--nodeps") {
-            flags = nodeps_flag;
-            args.pop_back();
-        }
-    }
-    const std::size_t wanted = name == "list" ? 0 : name == "upload" ? 2 : 1;
-    if (args.size() > wanted && wanted == 1) {
-        std::cerr << fmt::format("Unsupported flag: {}.\n", args[1]);
-        return failed;
-    }
-    if (args.size() != wanted)
-        return wrong_usage();
-    if (name == "list")
-        return list(s);
-    if (name == "upload")
-        return upload(s, args[0], args[1], force);
-    if (name == "load")
-        return load(s, args[0], flags, force);
-    return act(s, *c.action, args[0], flags);
+int change(Operation& o, const Command& c, const Arguments& a) {
+    if (c.action)
+        return act(o, *c.action, a.words[0], a.flags);
+    if (c.name == std::string_view("upload"))
+        return upload(o, a.words[0], a.words[1], a.force);
+    return load(o, a.words[0], a.flags, a.force);
 }
 
 } // namespace
 
 int run_xen_livepatch(const Machine& machine, int argc, char** argv) {
-    Words args(argv + std::min(argc, 1), argv + argc);
-    if (args.empty()) {
+    Words words(argv + std::min(argc, 1), argv + argc);
+    if (words.empty()) {
         help();
         return ok;
     }
-    const bool force = args[0] == "--force";
+    const bool force = words[0] == "--force";
     if (force)
-        args.erase(args.begin());
-    if (args.empty())
-        return wrong_usage();
-    const Command* c = find_command(args[0]);
-    if (!c) {
-        std::cerr << fmt::format("Unrecognised command '{}' -- try 'xen-livepatch help'\n",
-                                 args[0]);
+        words.erase(words.begin());
+    if (words.empty()) {
+        help();
         return failed;
     }
-    args.erase(args.begin());
+    const Command* c = find_command(words[0]);
+    if (!c) {
+        std::cerr << fmt::format("Unrecognised command '{}' -- try 'xen-livepatch help'\n",
+                                 words[0]);
+        return failed;
+    }
+    words.erase(words.begin());
     if (c->name == std::string_view("help")) {
         help();
         return ok;
     }
-    auto xen = machine.connect(Via::automatic);
-    if (!xen)
-        return report(xen.error());
-    auto identity = (*xen)->identity();
-    if (!identity)
-        return report_errno(identity.error().code);
-    Session s{std::move(*xen), std::move(*identity), nullptr};
-    s.op = std::make_unique<Operator>(*s.xen, machine.clock, Limits{});
-    return dispatch(s, *c, std::move(args), force);
+    auto arguments = check_arguments(*c, std::move(words), force);
+    if (!arguments)
+        return failed;
+    if (c->name == std::string_view("list")) {
+        auto s = open_session(machine, {});
+        return s ? list(*s) : report(s.error());
+    }
+    auto o = open_operation(machine, {});
+    return o ? change(*o, *c, *arguments) : report(o.error());
 }
 
 } // namespace xlp::host

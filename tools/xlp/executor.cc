@@ -15,21 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = Step::Kind;
 
-Action action_of(Kind k) {
-    switch (k) {
-    case Kind::revert:
-        return Action::revert;
-    case Kind::unload:
-        return Action::unload;
-    case Kind::replace:
-        return Action::replace;
-    case Kind::apply:
-    case Kind::upload:
-        break;
-    }
-    return Action::apply;
-}
-
 // Failures of book-keeping that must not stop an operation that is under way.
 void as_warnings(Findings& to, const Result<void>& r) {
     if (r)
@@ -132,8 +117,13 @@ Result<void> Executor::upload(const Step& step, Findings& findings) {
 }
 
 Result<void> Executor::perform(const Step& step, Findings& findings) {
+    auto done = carry_out(step, findings);
     if (say_)
-        say_(describe(step));
+        say_(fmt::format("{}: {}", describe(step), done ? "done" : done.error().front().why));
+    return done;
+}
+
+Result<void> Executor::carry_out(const Step& step, Findings& findings) {
     if (step.kind == Kind::upload)
         return upload(step, findings);
     auto changed = act(action_of(step.kind), step.name, step.flags);

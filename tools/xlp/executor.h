@@ -43,6 +43,7 @@ private:
     Result<std::optional<Journal>> read_journal() const;
 
     Result<void> perform(const Step&, Findings& findings);
+    Result<void> carry_out(const Step&, Findings& findings);
     Result<void> upload(const Step&, Findings& findings);
     Result<bool> act(Action, const std::string& name, std::uint32_t flags = 0);
     // The parts of undoing; all look only at payloads that the journal names, so that what other

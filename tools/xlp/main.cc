@@ -3,11 +3,15 @@
 #include "tools/xlp/verbs.h"
 
 #include <filesystem>
+#include <syslog.h>
 
 int main(int argc, char** argv) {
     using namespace xlp;
     host::SystemClock clock;
-    const host::Machine machine{host::connect, clock};
+    ::openlog("xlp", LOG_PID, LOG_DAEMON);
+    const host::Machine machine{host::connect, clock, {}, [](const std::string& line) {
+                                    ::syslog(LOG_NOTICE, "%s", line.c_str());
+                                }};
     if (argc > 0 && std::filesystem::path(argv[0]).filename() == "xen-livepatch")
         return host::run_xen_livepatch(machine, argc, argv);
     return cli::run(host::tool(machine), argc, argv);

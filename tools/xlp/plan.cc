@@ -25,6 +25,35 @@ const char* to_string(Kind k) {
     return "";
 }
 
+Action action_of(Kind k) {
+    switch (k) {
+    case Kind::revert:
+        return Action::revert;
+    case Kind::unload:
+        return Action::unload;
+    case Kind::replace:
+        return Action::replace;
+    case Kind::apply:
+    case Kind::upload:
+        break;
+    }
+    return Action::apply;
+}
+
+Kind kind_of(Action a) {
+    switch (a) {
+    case Action::unload:
+        return Kind::unload;
+    case Action::revert:
+        return Kind::revert;
+    case Action::replace:
+        return Kind::replace;
+    case Action::apply:
+        break;
+    }
+    return Kind::apply;
+}
+
 std::string describe(const Step& s) {
     return std::string(to_string(s.kind)) + " " + s.name;
 }

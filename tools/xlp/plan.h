@@ -32,6 +32,8 @@ struct Step {
 };
 
 const char* to_string(Step::Kind);
+Step::Kind kind_of(Action);
+Action action_of(Step::Kind);      // an upload is none: the caller's mistake, answered with apply
 std::string describe(const Step&); // "apply xsa-123"
 
 // The payloads on a host, in upload order.

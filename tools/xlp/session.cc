@@ -55,69 +55,69 @@ Result<Nanoseconds> parse_duration(const std::string& text) {
     return Nanoseconds(n * scale);
 }
 
-Result<Limits> read_limits(const cli::po::variables_map& vm) {
-    Limits limits;
-    auto timeout = parse_duration(vm["timeout"].as<std::string>());
-    auto wait = parse_duration(vm["wait"].as<std::string>());
-    limits.attempts = vm["attempts"].as<unsigned>();
-    if (!timeout)
-        return tl::unexpected(timeout.error());
-    if (!wait)
-        return tl::unexpected(wait.error());
-    if (timeout->count() == 0 || timeout->count() > UINT32_MAX)
-        return usage(
-            "--timeout takes more than 0 and at most 4294 ms: the hypervisor's own limit.");
-    if (limits.attempts == 0 || limits.attempts > 1000)
-        return usage("--attempts takes 1 to 1000.");
-    limits.timeout = *timeout;
-    limits.ceiling = std::max(limits.ceiling, *timeout);
-    limits.settle = *wait;
-    return limits;
-}
-
-Result<Session> open_session(const Machine& machine, const cli::po::variables_map& vm,
-                             const cli::Output& out) {
+Result<Settings> read_settings(const cli::po::variables_map& vm, const cli::Output& out) {
+    Settings s;
+    s.say = [&out](const std::string& line) { out.detail(line); };
     auto via = parse_via(vm["via"].as<std::string>());
     if (!via)
         return tl::unexpected(via.error());
-    Limits limits;
-    if (vm.count("timeout")) {
-        auto read = read_limits(vm);
-        if (!read)
-            return tl::unexpected(read.error());
-        limits = *read;
-    }
-    auto xen = machine.connect(*via);
+    s.via = *via;
+    if (!vm.count("timeout"))
+        return s;
+    auto timeout = parse_duration(vm["timeout"].as<std::string>());
+    auto wait = parse_duration(vm["wait"].as<std::string>());
+    auto patience = parse_duration(vm["lock-wait"].as<std::string>());
+    for (const auto* d : {&timeout, &wait, &patience})
+        if (!*d)
+            return tl::unexpected(d->error());
+    s.limits.attempts = vm["attempts"].as<unsigned>();
+    if (timeout->count() == 0 || timeout->count() > UINT32_MAX)
+        return usage(
+            "--timeout takes more than 0 and at most 4294 ms: the hypervisor's own limit.");
+    if (s.limits.attempts == 0 || s.limits.attempts > 1000)
+        return usage("--attempts takes 1 to 1000.");
+    s.limits.timeout = *timeout;
+    s.limits.ceiling = std::max(s.limits.ceiling, *timeout);
+    s.limits.settle = *wait;
+    s.lock_patience = *patience;
+    if (vm.count("lock"))
+        s.lock = vm["lock"].as<std::string>();
+    return s;
+}
+
+Result<Session> open_session(const Machine& machine, const Settings& settings) {
+    auto xen = machine.connect(settings.via);
     if (!xen)
         return tl::unexpected(xen.error());
     auto identity = (*xen)->identity();
     if (!identity)
         return fail(explain_connect(identity.error()));
     Session s{std::move(*xen), std::move(*identity), nullptr};
-    s.op = std::make_unique<Operator>(*s.xen, machine.clock, limits,
-                                      [&out](const std::string& line) { out.detail(line); });
-    out.detail(fmt::format("Xen {}, build-id {}, through {}", s.identity.version(),
-                           s.identity.build_id.empty() ? "unknown" : s.identity.build_id,
-                           s.xen->transport()));
+    s.op = std::make_unique<Operator>(*s.xen, machine.clock, settings.limits, settings.say);
+    if (settings.say)
+        settings.say(fmt::format("Xen {}, build-id {}, through {}", s.identity.version(),
+                                 s.identity.build_id.empty() ? "unknown" : s.identity.build_id,
+                                 s.xen->transport()));
     return s;
 }
 
-Result<Operation> open_operation(const Machine& machine, const cli::po::variables_map& vm,
-                                 const cli::Output& out) {
-    auto patience = parse_duration(vm["lock-wait"].as<std::string>());
-    if (!patience)
-        return tl::unexpected(patience.error());
-    const std::filesystem::path file =
-        vm.count("lock") ? vm["lock"].as<std::string>() : machine.paths.lock().string();
-    auto lock = Lock::take(file, machine.clock, *patience);
+Result<Operation> open_operation(const Machine& machine, const Settings& settings) {
+    auto lock = Lock::take(settings.lock.empty() ? machine.paths.lock() : settings.lock,
+                           machine.clock, settings.lock_patience);
     if (!lock)
         return tl::unexpected(lock.error());
-    auto session = open_session(machine, vm, out);
+    auto session = open_session(machine, settings);
     if (!session)
         return tl::unexpected(session.error());
     Operation o{std::move(*lock), std::move(*session), nullptr};
-    o.executor = std::make_unique<Executor>(*o.session.xen, *o.session.op, machine.paths,
-                                            [&out](const std::string& line) { out.detail(line); });
+    o.executor = std::make_unique<Executor>(
+        *o.session.xen, *o.session.op, machine.paths,
+        [say = settings.say, log = machine.log](const std::string& line) {
+            if (say)
+                say(line);
+            if (log)
+                log(line);
+        });
     return o;
 }
 

@@ -12,6 +12,7 @@
 #include "tools/xlp/operator.h"
 #include "tools/xlp/paths.h"
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -22,13 +23,25 @@ struct Machine {
     std::function<Result<std::unique_ptr<Hypervisor>>(Via)> connect;
     Clock& clock;
     Paths paths = {};
+    // keeps a trace of every change: the system's log
+    std::function<void(const std::string&)> log = {};
 };
 
 // Options of verbs that talk to the hypervisor, and of those that change something there.
 void add_connection_options(cli::po::options_description&);
 void add_action_options(cli::po::options_description&);
 
-Result<Limits> read_limits(const cli::po::variables_map&);
+// How to reach the hypervisor, how long to try, and who hears of it.
+struct Settings {
+    Via via = Via::automatic;
+    Limits limits = {};
+    std::filesystem::path lock = {}; // empty: the machine's
+    Nanoseconds lock_patience = std::chrono::seconds(10);
+    std::function<void(const std::string&)> say = {}; // progress, for people who watch
+};
+
+// From the options above. `out` must outlive what is opened with it.
+Result<Settings> read_settings(const cli::po::variables_map&, const cli::Output& out);
 
 // "30ms", "500us", "30000000ns", "2s"; a bare number is milliseconds. Usage finding otherwise.
 Result<Nanoseconds> parse_duration(const std::string&);
@@ -40,8 +53,7 @@ struct Session {
     std::unique_ptr<Operator> op;
 };
 
-// Connects as the options say. Retries are told through `out`.
-Result<Session> open_session(const Machine&, const cli::po::variables_map&, const cli::Output& out);
+Result<Session> open_session(const Machine&, const Settings&);
 
 // A session that may change the host: holds its lock.
 struct Operation {
@@ -50,8 +62,7 @@ struct Operation {
     std::unique_ptr<Executor> executor;
 };
 
-Result<Operation> open_operation(const Machine&, const cli::po::variables_map&,
-                                 const cli::Output& out);
+Result<Operation> open_operation(const Machine&, const Settings&);
 
 // "xen": version, build-id, transport; for every document.
 cli::Json describe(const Session&);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/verbs.h"
 
-#include "tools/xlp/blob.h"
 #include "tools/xlp/errors.h"
 #include "tools/xlp/names.h"
 
@@ -52,20 +51,6 @@ const char* done_text(Action a) {
     return "";
 }
 
-Step::Kind kind_of(Action a) {
-    switch (a) {
-    case Action::unload:
-        return Step::Kind::unload;
-    case Action::revert:
-        return Step::Kind::revert;
-    case Action::replace:
-        return Step::Kind::replace;
-    case Action::apply:
-        break;
-    }
-    return Step::Kind::apply;
-}
-
 // Xen accepts the replacement by a payload that is applied already, and does nothing.
 Result<void> check_replace(const Snapshot& host, const std::string& name) {
     const Snapshot::Entry* self = host.find(name);
@@ -111,7 +96,10 @@ cli::Verb list_verb(const Machine& machine) {
     add_connection_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
                        Findings&) -> Result<void> {
-        auto s = open_session(machine, vm, out);
+        auto settings = read_settings(vm, out);
+        if (!settings)
+            return tl::unexpected(settings.error());
+        auto s = open_session(machine, *settings);
         if (!s)
             return tl::unexpected(s.error());
         doc["schema"] = "xlp.list/1";
@@ -135,40 +123,6 @@ cli::Verb list_verb(const Machine& machine) {
     return v;
 }
 
-cli::Verb upload_verb(const Machine& machine) {
-    cli::Verb v{"upload",
-                "NAME FILE",
-                "bring a payload into the hypervisor, without effect yet",
-                po::options_description("Upload"),
-                {"name", "file"},
-                {},
-                {}};
-    v.options.add_options()("name", po::value<std::string>()->required())(
-        "file", po::value<std::string>()->required());
-    add_action_options(v.options);
-    v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
-                       Findings& findings) -> Result<void> {
-        const std::string name = vm["name"].as<std::string>();
-        if (auto ok = check_new_name(name); !ok)
-            return ok;
-        auto blob = read_blob(vm["file"].as<std::string>());
-        if (!blob)
-            return tl::unexpected(blob.error());
-        auto o = open_operation(machine, vm, out);
-        if (!o)
-            return tl::unexpected(o.error());
-        doc["xen"] = describe(o->session);
-        const Plan plan{"upload", {{Step::Kind::upload, name, *blob}}};
-        if (auto done = o->executor->run(plan, findings); !done)
-            return done;
-        doc["name"] = name;
-        doc["state"] = to_string(State::checked);
-        out.text(fmt::format("{}: uploaded", name));
-        return {};
-    };
-    return v;
-}
-
 cli::Verb action_verb(const Machine& machine, Action action) {
     cli::Verb v{to_string(action),
                 "NAME",
@@ -186,7 +140,10 @@ cli::Verb action_verb(const Machine& machine, Action action) {
         const std::string name = vm["name"].as<std::string>();
         if (auto ok = check_name(name); !ok)
             return ok;
-        auto o = open_operation(machine, vm, out);
+        auto settings = read_settings(vm, out);
+        if (!settings)
+            return tl::unexpected(settings.error());
+        auto o = open_operation(machine, *settings);
         if (!o)
             return tl::unexpected(o.error());
         doc["xen"] = describe(o->session);
@@ -219,7 +176,8 @@ cli::Tool tool(const Machine& machine) {
             "live-patches the running Xen hypervisor",
             {list_verb(machine), upload_verb(machine), action_verb(machine, Action::apply),
              action_verb(machine, Action::revert), action_verb(machine, Action::unload),
-             action_verb(machine, Action::replace), load_verb(machine)}};
+             action_verb(machine, Action::replace), load_verb(machine), install_verb(machine),
+             sync_verb(machine), verify_verb(machine), status_verb(machine)}};
 }
 
 } // namespace xlp::host

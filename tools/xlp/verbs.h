@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tools/common/cli.h"
+#include "tools/xlp/config.h"
 #include "tools/xlp/session.h"
 
 namespace xlp::host {
@@ -13,6 +14,14 @@ cli::Verb list_verb(const Machine&);
 cli::Verb upload_verb(const Machine&);
 cli::Verb action_verb(const Machine&, Action);
 cli::Verb load_verb(const Machine&);
+cli::Verb install_verb(const Machine&);
+cli::Verb sync_verb(const Machine&);
+cli::Verb verify_verb(const Machine&);
+cli::Verb status_verb(const Machine&);
+
+// --store, and the folder that it, or else the configuration, names.
+void add_store_option(cli::po::options_description&);
+std::filesystem::path store_folder(const Machine&, const Config&, const cli::po::variables_map&);
 
 // A payload as in the documents of list and status.
 cli::Json to_json(const Payload&);
