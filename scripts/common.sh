@@ -38,6 +38,18 @@ step() {
     return "$code"
 }
 
+# build_preset PRESET [CMAKE-ARGUMENT...]: configures build/PRESET and builds it, in the repository's
+# root. One way for all scripts, so that none makes the other build anew.
+build_preset() {
+    local preset=$1 launcher=()
+    shift
+    if command -v ccache >/dev/null; then
+        launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    fi
+    cmake -G Ninja --preset "$preset" "${launcher[@]}" &&
+        cmake --build "build/$preset" -j "$(nproc)" "$@"
+}
+
 # fetch_open_xen TOP: Debian's Xen in which the hole that our example closes is still open
 fetch_open_xen() {
     "$1/scripts/fetch-xen" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
