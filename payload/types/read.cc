@@ -1,106 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// From the tree of debugging information entries to the model's tables. One pass in the order of
-// the file, so that entries' offsets ascend; references between entries, which may point forward,
-// are kept as offsets beside the tables and resolved at the end.
-#include "payload/types/attributes.h"
-#include "payload/types/model.h"
+#include "payload/types/reader.h"
 
 #include <algorithm>
-#include <fmt/format.h>
-#include <limits>
-#include <unordered_map>
 
 namespace xlp::types {
-
-namespace {
-
-// Deeper nesting than any compiler makes; bounds the recursion on damaged input.
-constexpr unsigned max_depth = 200;
-
-std::uint32_t narrow(std::uint64_t v) {
-    return v > std::numeric_limits<std::uint32_t>::max() ? 0 : static_cast<std::uint32_t>(v);
-}
-
-class Reader {
-public:
-    explicit Reader(const elf::Object& object) : object_(object) {}
-    Result<Model> read();
-
-private:
-    struct Context {
-        FunctionId function = no_function;
-        unsigned depth = 0;
-    };
-
-    Model model_;
-    const elf::Object& object_;
-    bool damaged_ = false;
-    std::uint64_t entries_left_ = 0;
-    std::uint32_t first_file_ = 0;       // in Model::files, of the unit that is read
-    std::uint32_t file_count_ = 0;       // of that unit
-    std::vector<std::uint64_t> type_at_; // by TypeId: offset of its entry
-    std::vector<std::uint64_t> function_at_;
-    std::unordered_map<std::uint64_t, std::string_view> symbol_at_; // by address
-
-    // offsets that wait for the end, beside the tables
-    std::vector<std::uint64_t> target_of_type_;
-    std::vector<std::uint64_t> type_of_member_;
-    std::vector<std::uint64_t> type_of_parameter_;
-    std::vector<std::uint64_t> result_of_function_;
-    std::vector<std::uint64_t> origin_of_function_;
-    struct LateMention {
-        FunctionId function;
-        std::uint64_t type;
-        Mention::As as;
-    };
-    std::vector<LateMention> mentions_;
-    struct LateInline {
-        FunctionId function;
-        std::uint64_t origin;
-    };
-    std::vector<LateInline> inlines_;
-    std::vector<std::uint64_t> type_of_variable_;
-
-    template <class Each>
-    void children(Dwarf_Die& parent, Each each);
-    void files(Dwarf_Die& unit);
-    void symbols();
-    void entry(Dwarf_Die&, Context);
-    TypeId type(Dwarf_Die&, const Attributes&, Kind, Context);
-    void aggregate(Dwarf_Die&, const Attributes&, Kind, Context);
-    void enumeration(Dwarf_Die&, const Attributes&, Context);
-    void array(Dwarf_Die&, const Attributes&, Context);
-    void function_type(Dwarf_Die&, const Attributes&, Context);
-    void function(Dwarf_Die&, const Attributes&, Context);
-    void variable(Dwarf_Die&, Attributes, Context);
-    SourcePoint source(const Attributes&) const;
-    TypeId type_id(std::uint64_t offset) const;
-    FunctionId function_id(std::uint64_t offset) const;
-    void resolve();
-    void name_by_aliases();
-};
-
-template <class Each>
-void Reader::children(Dwarf_Die& parent, Each each) {
-    Dwarf_Die child;
-    int more = dwarf_child(&parent, &child);
-    std::uint64_t last = dwarf_dieoffset(&parent);
-    while (more == 0) {
-        const std::uint64_t here = dwarf_dieoffset(&child);
-        if (here <= last || entries_left_ == 0) {
-            damaged_ = true; // a sibling that lies behind: following it might never end
-            return;
-        }
-        --entries_left_;
-        last = here;
-        each(child);
-        Dwarf_Die next;
-        more = dwarf_siblingof(&child, &next);
-        child = next;
-    }
-    if (more < 0)
-        damaged_ = true;
-}
 
 SourcePoint Reader::source(const Attributes& a) const {
     if (a.file >= file_count_)
@@ -132,163 +35,8 @@ void Reader::symbols() {
             symbol_at_.emplace(model_.info->address({s.section, s.value}), s.name);
 }
 
-TypeId Reader::type(Dwarf_Die& die, const Attributes& a, Kind kind, Context context) {
-    Type t;
-    t.kind = kind;
-    t.declaration = a.declaration;
-    t.encoding = static_cast<std::uint8_t>(a.encoding);
-    t.name = a.name;
-    t.scope = context.function;
-    t.size = a.byte_size.value_or(kind == Kind::pointer ? 8 : 0);
-    t.source = source(a);
-    model_.types.push_back(t);
-    type_at_.push_back(dwarf_dieoffset(&die));
-    target_of_type_.push_back(a.type);
-    return static_cast<TypeId>(model_.types.size() - 1);
-}
-
-void Reader::aggregate(Dwarf_Die& die, const Attributes& a, Kind kind, Context context) {
-    const TypeId id = type(die, a, kind, context);
-    std::vector<Member> members; // types declared inside come between, so gather first
-    std::vector<std::uint64_t> types;
-    children(die, [&](Dwarf_Die& child) {
-        if (dwarf_tag(&child) != DW_TAG_member) {
-            entry(child, context);
-            return;
-        }
-        const Attributes m = attributes_of(child);
-        Member member{.name = m.name, .bit_size = m.bit_size, .source = source(m)};
-        if (m.data_bit_offset)
-            member.bit_offset = *m.data_bit_offset;
-        else if (m.old_bit_offset) // counted from the most significant bit of the storage unit
-            member.bit_offset = m.member_location * 8 + m.byte_size.value_or(0) * 8
-                                - *m.old_bit_offset - m.bit_size;
-        else
-            member.bit_offset = m.member_location * 8;
-        members.push_back(member);
-        types.push_back(m.type);
-    });
-    model_.types[id].parts = {narrow(model_.members.size()), narrow(members.size())};
-    model_.members.insert(model_.members.end(), members.begin(), members.end());
-    type_of_member_.insert(type_of_member_.end(), types.begin(), types.end());
-}
-
-void Reader::enumeration(Dwarf_Die& die, const Attributes& a, Context context) {
-    const TypeId id = type(die, a, Kind::enumeration, context);
-    Slice parts{narrow(model_.enumerators.size()), 0};
-    children(die, [&](Dwarf_Die& child) {
-        if (dwarf_tag(&child) != DW_TAG_enumerator)
-            return;
-        const Attributes e = attributes_of(child);
-        model_.enumerators.push_back({e.name, e.value});
-        ++parts.count;
-    });
-    model_.types[id].parts = parts;
-}
-
-void Reader::array(Dwarf_Die& die, const Attributes& a, Context context) {
-    const TypeId id = type(die, a, Kind::array, context);
-    Slice parts{narrow(model_.lengths.size()), 0};
-    children(die, [&](Dwarf_Die& child) {
-        if (dwarf_tag(&child) != DW_TAG_subrange_type)
-            return;
-        const Attributes r = attributes_of(child);
-        // an upper bound of -1 is how some compilers write int x[0]
-        model_.lengths.push_back(r.length ? *r.length : r.upper_bound ? *r.upper_bound + 1 : 0);
-        ++parts.count;
-    });
-    model_.types[id].parts = parts;
-}
-
-void Reader::function_type(Dwarf_Die& die, const Attributes& a, Context context) {
-    const TypeId id = type(die, a, Kind::function, context);
-    Slice parts{narrow(type_of_parameter_.size()), 0};
-    children(die, [&](Dwarf_Die& child) {
-        if (dwarf_tag(&child) == DW_TAG_unspecified_parameters) {
-            model_.types[id].variadic = true;
-        } else if (dwarf_tag(&child) == DW_TAG_formal_parameter) {
-            type_of_parameter_.push_back(attributes_of(child).type);
-            ++parts.count;
-        }
-    });
-    model_.types[id].parts = parts;
-}
-
-void Reader::function(Dwarf_Die& die, const Attributes& a, Context context) {
-    const auto id = static_cast<FunctionId>(model_.functions.size());
-    Function f;
-    f.name = a.name;
-    f.declaration = a.declaration;
-    f.external = a.external;
-    f.source = source(a);
-    Dwarf_Addr base = 0, begin = 0, end = 0;
-    if (dwarf_ranges(&die, 0, &base, &begin, &end) > 0) {
-        f.address = begin;
-        if (auto found = symbol_at_.find(begin); found != symbol_at_.end())
-            f.symbol = found->second;
-    }
-    model_.functions.push_back(std::move(f));
-    function_at_.push_back(dwarf_dieoffset(&die));
-    result_of_function_.push_back(a.type);
-    origin_of_function_.push_back(a.origin);
-    if (a.type)
-        mentions_.push_back({id, a.type, Mention::As::result});
-
-    const Context inside{id, context.depth + 1};
-    std::vector<std::uint64_t> parameters;
-    children(die, [&](Dwarf_Die& child) {
-        if (dwarf_tag(&child) == DW_TAG_unspecified_parameters)
-            model_.functions[id].variadic = true;
-        else if (dwarf_tag(&child) == DW_TAG_formal_parameter)
-            if (const Attributes p = attributes_of(child); p.type) {
-                parameters.push_back(p.type);
-                mentions_.push_back({id, p.type, Mention::As::parameter});
-            }
-        entry(child, inside);
-    });
-    model_.functions[id].parameters = {narrow(type_of_parameter_.size()),
-                                       narrow(parameters.size())};
-    type_of_parameter_.insert(type_of_parameter_.end(), parameters.begin(), parameters.end());
-}
-
-void Reader::variable(Dwarf_Die& die, Attributes a, Context context) {
-    const bool in_function = context.function != no_function;
-    const bool is_static = a.static_address || !in_function || a.external || a.declaration;
-    if (!is_static) {
-        // of a copy, the original has the type
-        if (a.type)
-            mentions_.push_back({context.function, a.type, Mention::As::local});
-        return;
-    }
-    if (a.origin) { // the other entry has what this one lacks
-        Dwarf_Die origin;
-        if (!dwarf_offdie(model_.info->dwarf(), a.origin, &origin))
-            return;
-        const Attributes first = attributes_of(origin);
-        if (a.name.empty())
-            a.name = first.name;
-        if (!a.type)
-            a.type = first.type;
-        if (!a.line) {
-            a.line = first.line;
-            a.file = first.file;
-        }
-    }
-    Variable v;
-    v.name = a.name;
-    v.function = context.function;
-    v.declaration = a.declaration;
-    v.source = source(a);
-    if (a.static_address)
-        if (auto found = symbol_at_.find(*a.static_address); found != symbol_at_.end())
-            v.symbol = found->second;
-    model_.variables.push_back(v);
-    type_of_variable_.push_back(a.type);
-    (void)die;
-}
-
 void Reader::entry(Dwarf_Die& die, Context context) {
-    if (context.depth > max_depth) {
+    if (context.depth > max_entry_depth) {
         damaged_ = true;
         return;
     }
@@ -332,7 +80,7 @@ void Reader::entry(Dwarf_Die& die, Context context) {
         function(die, attributes_of(die), context);
         break;
     case DW_TAG_variable:
-        variable(die, attributes_of(die), context);
+        variable(attributes_of(die), context);
         break;
     case DW_TAG_inlined_subroutine:
         if (const Attributes a = attributes_of(die); a.origin && context.function != no_function)
@@ -348,6 +96,7 @@ void Reader::entry(Dwarf_Die& die, Context context) {
     }
 }
 
+namespace {
 template <class Ids>
 std::uint32_t find(const Ids& offsets, std::uint64_t offset, std::uint32_t none,
                    std::uint32_t first) {
@@ -356,6 +105,8 @@ std::uint32_t find(const Ids& offsets, std::uint64_t offset, std::uint32_t none,
         return none;
     return first + static_cast<std::uint32_t>(at - offsets.begin());
 }
+
+} // namespace
 
 TypeId Reader::type_id(std::uint64_t offset) const {
     return offset ? find(type_at_, offset, 0, 1) : 0;
@@ -427,8 +178,6 @@ Result<Model> Reader::read() {
     name_by_aliases();
     return std::move(model_);
 }
-
-} // namespace
 
 Result<Model> read_model(const elf::Object& object) {
     return Reader(object).read();
