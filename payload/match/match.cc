@@ -18,7 +18,6 @@ namespace xlp::match {
 using atom::Atom;
 using atom::AtomId;
 using atom::Reference;
-using xen::SectionClass;
 
 namespace {
 

@@ -62,7 +62,7 @@ private:
             error(s, "trampoline.forbidden", std::move(why),
                   "Patch its callers or what it calls, or reboot into a fixed hypervisor.");
         const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
-        if (padded_size(image_, s.address, s.size, disassembler_) < needed) {
+        if (s.size < needed) {
             error(s, "trampoline.too-short",
                   fmt::format("The function has {} bytes; a jump to its replacement takes {}.",
                               s.size, needed),
@@ -160,38 +160,12 @@ private:
     Findings found_;
 };
 
-bool is_padding(const disasm::Instruction& i) {
-    return i.text.starts_with("nop") || i.text.starts_with("int3") || i.text == "xchg %ax, %ax"
-           || i.text.starts_with("data16") || i.text.starts_with("cs nop");
-}
-
 } // namespace
 
 std::uint64_t jump_offset(const xen::Image& image, Address a) {
     const bool aware =
         xen::has_since(image.version(), {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}});
     return aware && has_endbr(image, a) ? endbr_skip : 0;
-}
-
-std::uint64_t padded_size(const xen::Image& image, Address address, std::uint64_t size,
-                          const disasm::Disassembler& disassembler) {
-    const auto& symbols = image.symbols();
-    auto next = std::upper_bound(symbols.begin(), symbols.end(), address + (size ? size - 1 : 0),
-                                 [](Address x, const auto& s) { return x < s.address; });
-    Address limit = image.text().end;
-    if (next != symbols.end())
-        limit = std::min(limit, next->address);
-    const Address farthest = address + endbr_skip + jump_size; // more is never asked for
-    Address end = address + size;
-    while (end < limit && end < farthest) {
-        const auto i = disassembler.one(
-            image.bytes(end, std::min<std::uint64_t>(limit - end, disasm::longest_instruction)),
-            end);
-        if (!is_padding(i))
-            break;
-        end = i.end();
-    }
-    return end - address;
 }
 
 Findings check_trampolines(const xen::Image& image, const Tables& tables,

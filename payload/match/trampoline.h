@@ -19,17 +19,12 @@ inline constexpr std::uint64_t endbr_skip = 4; // ENDBR64 stays the first instru
 struct Site {
     std::string name;       // as in Xen's symbol table
     Address address = 0;    // in the image
-    std::uint64_t size = 0; // by its symbol
+    std::uint64_t size = 0; // that the record declares: its own, or with the padding behind it
 };
 
 // Bytes at the function's start that the loader leaves alone: 4 for an ENDBR64 on versions that
 // look for it (4.14.5, 4.15.3, 4.16.1, 4.17 on), else 0.
 std::uint64_t jump_offset(const xen::Image&, Address);
-
-// The function's size with the padding behind it, up to the next symbol: what a record may declare
-// as old_size when the function alone is too short. Padding is NOPs (0x90, long ones) and int3.
-std::uint64_t padded_size(const xen::Image&, Address, std::uint64_t size,
-                          const disasm::Disassembler&);
 
 // Everything that speaks against trampolines at these functions (trampoline.*):
 // errors     outside-text, init, entry-text, runs-while-patching, unmaskable, never-left,

@@ -132,12 +132,15 @@ TEST_F(Trampoline, EndbrStaysAndMovesTheJump) {
     EXPECT_THAT(codes({"entry"}), ElementsAre("trampoline.entered-inside"));
 }
 
-TEST_F(Trampoline, ShortFunctionsUseTheirPadding) {
-    link(function("tight", "ret") + ".globl next; .type next,@function; next: ret; .size next,1\n"
-         + function("padded", "ret; .size padded, 1; .p2align 4,0x90") + function("last", "ret"));
-    EXPECT_THAT(codes({"tight"}), ElementsAre("trampoline.too-short"));
-    EXPECT_GE(padded_size(image, at("padded"), 1, disassembler), jump_size);
-    EXPECT_EQ(padded_size(image, at("tight"), 1, disassembler), 1u);
+TEST_F(Trampoline, ShortFunctions) {
+    link(function("four", "xor %eax,%eax; inc %eax") + function("five", "mov $1,%eax")
+         + function("endbr_eight", "endbr64; xor %eax,%eax; inc %eax")
+         + function("endbr_nine", "endbr64; mov $1,%eax"));
+    EXPECT_THAT(codes({"four"}), ElementsAre("trampoline.too-short"));
+    EXPECT_THAT(codes({"five"}), IsEmpty());
+    EXPECT_THAT(codes({"endbr_eight"}), ElementsAre("trampoline.too-short"));
+    EXPECT_THAT(found[0].why, HasSubstr("8 bytes"));
+    EXPECT_THAT(codes({"endbr_nine"}), IsEmpty());
 }
 
 TEST_F(Trampoline, PlacesThatCannotBePatched) {
