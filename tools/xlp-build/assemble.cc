@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-build/assemble.h"
 
+#include "tools/xlp-build/explain.h"
 #include "tools/xlp-build/process.h"
 #include "tools/xlp-build/prove.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace xlp::build {
 
@@ -94,6 +94,7 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
     append(a.findings, std::move(old_code.findings));
     append(a.findings, check_types(a.program, a.selection, image, options.jobs));
     append(a.findings, check_readers(a.program, a.selection, image));
+    Explainer(a.program).locate(a.findings);
     options.allowances.apply(a.findings);
     if (has_errors(a.findings))
         return fail(std::move(a.findings));
@@ -112,73 +113,6 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
     if (has_errors(a.findings))
         return fail(std::move(a.findings));
     return a;
-}
-
-namespace {
-
-const char* role_name(diff::Role r) {
-    switch (r) {
-    case diff::Role::replacement:
-        return "replacement";
-    case diff::Role::addition:
-        return "addition";
-    case diff::Role::companion:
-        return "companion";
-    case diff::Role::constant:
-        return "constant";
-    case diff::Role::new_data:
-        return "new data";
-    }
-    return "";
-}
-
-} // namespace
-
-cli::Json describe(const Assembly& a) {
-    cli::Json j;
-    j["build_id"] = elf::hex(a.payload.build_id);
-    j["size"] = a.payload.bytes.size();
-    j["contents"] = cli::Json::array();
-    for (const diff::Included& i : a.selection.items) {
-        const atom::Atom& atom = a.program.atom(i.place);
-        cli::Json one = {{"role", role_name(i.role)},
-                         {"name", atom.label()},
-                         {"unit", a.program.units[i.place.unit].name},
-                         {"size", atom.size},
-                         {"reason", i.reason}};
-        if (i.role == diff::Role::replacement) {
-            one["replaces"] = i.old_name;
-            one["old_size"] = i.old_size;
-        }
-        if (i.because >= 0)
-            one["because_of"] =
-                a.program.atom(a.selection.items[static_cast<std::size_t>(i.because)].place)
-                    .label();
-        j["contents"].push_back(std::move(one));
-    }
-    j["line_only"] = a.selection.line_only;
-    return j;
-}
-
-std::vector<std::string> explain(const Assembly& a) {
-    std::vector<std::string> lines;
-    for (const diff::Included& i : a.selection.items) {
-        const atom::Atom& atom = a.program.atom(i.place);
-        lines.push_back(fmt::format("{:<11} {} ({}, {} bytes): {}", role_name(i.role), atom.label(),
-                                    a.program.units[i.place.unit].name, atom.size, i.reason));
-    }
-    for (const std::string& name : a.selection.line_only)
-        lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
-    return lines;
-}
-
-std::string summary(const Assembly& a, const std::filesystem::path& output) {
-    const auto replaced =
-        std::count_if(a.selection.items.begin(), a.selection.items.end(),
-                      [](const auto& i) { return i.role == diff::Role::replacement; });
-    return fmt::format("{}: {} function{} replaced, {} bytes, build-id {}", output.string(),
-                       replaced, replaced == 1 ? "" : "s", a.payload.bytes.size(),
-                       elf::hex(a.payload.build_id));
 }
 
 } // namespace xlp::build

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "payload/emit/emit.h"
-#include "tools/common/cli.h"
 
 #include <filesystem>
 #include <functional>
@@ -43,11 +42,5 @@ Result<diff::Program> read_program(const std::vector<ObjectPair>&, xen::Version,
 // The payload, or every reason why there can be none.
 Result<Assembly> assemble(const std::vector<ObjectPair>&, const xen::Image&,
                           const AssembleOptions&);
-
-// What --explain, -v and --json say of an assembly.
-cli::Json describe(const Assembly&);
-std::vector<std::string> explain(const Assembly&);
-// The result in one line.
-std::string summary(const Assembly&, const std::filesystem::path& output);
 
 } // namespace xlp::build

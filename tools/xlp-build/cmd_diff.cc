@@ -2,6 +2,7 @@
 // xlp-build diff: a payload out of two objects, or two trees of objects.
 #include "payload/elf/writer.h"
 #include "tools/xlp-build/assemble.h"
+#include "tools/xlp-build/explain.h"
 #include "tools/xlp-build/verbs.h"
 
 #include <map>

@@ -4,6 +4,7 @@
 #include "payload/manifest/manifest.h"
 #include "tools/xlp-build/assemble.h"
 #include "tools/xlp-build/compile_request.h"
+#include "tools/xlp-build/explain.h"
 #include "tools/xlp-build/process.h"
 #include "tools/xlp-build/verbs.h"
 
