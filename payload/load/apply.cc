@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Application: livepatch_verify_expectation_fn() and apply_payload() of xen/common/livepatch.c,
+// Application: livepatch_verify_expectation_fn(), apply_payload(), revert_payload() of
+// xen/common/livepatch.c,
 // arch_livepatch_apply() of xen/arch/x86/livepatch.c.
 #include "payload/load/loading.h"
 #include "payload/load/record.h"
@@ -80,12 +81,21 @@ void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
     const std::uint32_t section = l.find_section(name);
     if (!section)
         return;
+    if (!l.sections[section].address && may_be_null)
+        return; // is_hook_enabled(): a section that was not loaded
     const std::uint64_t size = l.section_header(section).sh_size;
     for (std::uint64_t i = 0; i < size; i += sizeof(Address)) {
         const auto hook = l.machine.get<Address>(l.sections[section].address + i);
         if (!l.executable(hook) && (hook || !may_be_null))
             throw Fault{hook, false};
     }
+}
+
+// is_hook_enabled()
+bool is_enabled(const Loading& l, std::string_view name) {
+    const std::uint32_t section = l.find_section(name);
+    return section && l.sections[section].address
+           && l.machine.get<Address>(l.sections[section].address);
 }
 
 } // namespace
@@ -102,14 +112,27 @@ Step check_expectations(Loading& l) {
 
 Step apply_functions(Loading& l) {
     call_hooks(l, ".livepatch.hooks.preapply", true);
-    const std::uint32_t action = l.find_section(".livepatch.hooks.apply");
-    if (action && l.machine.get<Address>(l.sections[action].address)) {
+    if (is_enabled(l, ".livepatch.hooks.apply")) {
         call_hooks(l, ".livepatch.hooks.apply", true);
     } else {
         call_hooks(l, ".livepatch.hooks.load", false);
         patch_all(l);
     }
     call_hooks(l, ".livepatch.hooks.postapply", true);
+    return {};
+}
+
+Step revert_functions(Loading& l) {
+    call_hooks(l, ".livepatch.hooks.prerevert", true);
+    if (is_enabled(l, ".livepatch.hooks.revert")) {
+        call_hooks(l, ".livepatch.hooks.revert", true);
+    } else {
+        // in the order of application, as Xen does
+        for (const FunctionRecord& f : l.result->functions)
+            l.machine.write(f.old_address + f.patch_offset, f.replaced.data(), f.replaced.size());
+        call_hooks(l, ".livepatch.hooks.unload", false);
+    }
+    call_hooks(l, ".livepatch.hooks.postrevert", true);
     return {};
 }
 

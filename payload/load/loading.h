@@ -128,7 +128,8 @@ Step build_symbol_table(Loading&);      // the same
 // parts of livepatch_action and of the work that it schedules
 Step check_stack_dependency(Loading&); // build_id_dep
 Step check_expectations(Loading&);     // livepatch_check_expectations
-Step apply_functions(Loading&);        // apply_payload, was_action_consistent
+Step apply_functions(Loading&);        // apply_payload
+Step revert_functions(Loading&);       // revert_payload
 
 // A relocation of a section that is loaded, with what it refers to.
 struct AppliedRelocation {

@@ -198,7 +198,8 @@ Verdict load(elf::View payload, const xen::Image& image, const Options& options)
     find_hazards(l, v.findings); // with the upload buffer, before anything is patched
     if (v.upload.outcome == Outcome::accepted) {
         l.machine.unmap_upload();
-        run(apply_stages(), true, l, v, v.apply);
+        if (run(apply_stages(), true, l, v, v.apply))
+            run({{Stage::revert, revert_functions}}, true, l, v, v.revert);
     }
     return v;
 }

@@ -62,7 +62,8 @@ enum class Stage {
     protection,
     dependency,
     expectations,
-    apply
+    apply,
+    revert
 };
 
 const char* name_of(Stage);   // "special sections"
@@ -158,7 +159,8 @@ struct Options {
 
 struct Verdict {
     Answer upload;
-    Answer apply; // meaningful if the upload is accepted
+    Answer apply;  // meaningful if the upload is accepted
+    Answer revert; // meaningful if the application is accepted
     std::vector<StageReport> stages;
     // Every reason against the payload (errors: load.* as docs/findings.md lists) and remarks.
     Findings findings;

@@ -101,6 +101,8 @@ Json to_json(const Verdict& v) {
     Json j = {{"good", v.good()}, {"upload", to_json(v.upload)}};
     if (v.upload.outcome == Outcome::accepted)
         j["apply"] = to_json(v.apply);
+    if (v.upload.outcome == Outcome::accepted && v.apply.outcome == Outcome::accepted)
+        j["revert"] = to_json(v.revert);
     Json& stages = j["stages"] = Json::array();
     for (const StageReport& s : v.stages)
         stages.push_back(
@@ -119,6 +121,8 @@ std::vector<std::string> to_lines(const Verdict& v) {
     lines.push_back(answer_line("upload", v.upload));
     if (v.upload.outcome == Outcome::accepted)
         lines.push_back(answer_line("apply", v.apply));
+    if (v.upload.outcome == Outcome::accepted && v.apply.outcome == Outcome::accepted)
+        lines.push_back(answer_line("revert", v.revert));
     for (const Answer* a : {&v.upload, &v.apply})
         if (!a->log.empty())
             lines.push_back(fmt::format("Xen prints: livepatch: {}: {}", v.loaded->name, a->log));

@@ -58,6 +58,8 @@ const char* name_of(Stage s) {
         return "expectations";
     case Stage::apply:
         return "application";
+    case Stage::revert:
+        return "reversion";
     }
     return "";
 }

@@ -304,6 +304,24 @@ TEST_F(LoadTables, HookTargets) {
     EXPECT_FALSE(has_finding(load_on(version, false), "load.fatal.hook-endbr"));
 }
 
+TEST_F(LoadTables, UnloadHookIsCalledWhenReverted) {
+    for (elf::NewSection& s : builder.object.sections)
+        if (s.name == ".livepatch.hooks.unload")
+            s.relocations.clear();
+    make();
+    Verdict v = load_it();
+    EXPECT_EQ(v.apply.outcome, Outcome::accepted);
+    expect_fatal(v.revert, Stage::revert);
+    EXPECT_TRUE(has_finding(v, "load.fatal.hook-null"));
+}
+
+TEST_F(LoadTables, HookThatIsNotLoadedIsNotCalled) {
+    raw().section(".livepatch.hooks.preapply").sh_flags = 0;
+    Verdict v = load_it();
+    EXPECT_EQ(v.apply.outcome, Outcome::accepted);
+    EXPECT_TRUE(has_finding(v, "load.fatal.special-not-alloc"));
+}
+
 TEST_F(LoadTables, ReplacingHookIsWarnedOf) {
     for (elf::NewSection& s : builder.object.sections)
         if (s.name == ".livepatch.hooks.load")

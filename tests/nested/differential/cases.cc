@@ -202,7 +202,8 @@ void add_relocation_cases(Cases& c) {
                 add(fmt::format("symbol-{}", symbol).c_str(), [&](Elf64_Rela& r) {
                     r.r_info = ELF64_R_INFO(symbol, ELF64_R_TYPE(r.r_info));
                 });
-            for (std::uint64_t offset : {size, size - 3, size - 4, size - 8, ~std::uint64_t{3}, ~std::uint64_t{0}})
+            for (std::uint64_t offset :
+                 {size, size - 3, size - 4, size - 8, ~std::uint64_t{3}, ~std::uint64_t{0}})
                 add(fmt::format("offset-{:#x}", offset).c_str(),
                     [&](Elf64_Rela& r) { r.r_offset = offset; });
             add("addend-4G", [](Elf64_Rela& r) { r.r_addend += 1LL << 32; });

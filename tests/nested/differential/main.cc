@@ -148,7 +148,7 @@ Result<void> run_all(const po::variables_map& vm, const cli::Output& out, cli::J
             }
             out.text(fmt::format("{}: {}", t.test->name, d));
             for (const std::string& line : o.log)
-                out.text("    (XEN) " + line);
+                out.detail("    (XEN) " + line);
             differences.push_back({{"case", t.test->name}, {"difference", d}, {"log", o.log}});
             findings.push_back(refusal("differential.differs", d, {}, {t.test->name, {}, {}, 0}));
         }

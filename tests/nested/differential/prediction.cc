@@ -53,6 +53,7 @@ Prediction predict(const Case& c, const sample::Target& target, const xen::Image
     Prediction p;
     p.upload = v.upload;
     p.apply = v.apply;
+    p.revert = v.revert;
     p.applied =
         v.upload.outcome == load::Outcome::accepted
         && (v.apply.outcome != load::Outcome::accepted

@@ -8,7 +8,7 @@
 namespace xlp::differential {
 
 struct Prediction {
-    load::Answer upload, apply;
+    load::Answer upload, apply, revert;
     // The case is applied only if what then runs is known: hooks that are the sample's, and jumps
     // in the two functions that the sample is made for.
     bool applied = false;
@@ -16,7 +16,9 @@ struct Prediction {
 
     bool fatal() const {
         return upload.outcome == load::Outcome::fatal
-               || (applied && apply.outcome == load::Outcome::fatal);
+               || (applied
+                   && (apply.outcome == load::Outcome::fatal
+                       || revert.outcome == load::Outcome::fatal));
     }
 };
 

@@ -114,15 +114,13 @@ Result<std::vector<Observed>> run(const qa::Testbed& bed, const std::vector<cons
 }
 
 std::string difference(const Tried& t, const Observed& o) {
-    if (o.died != t.predicted.fatal())
-        return o.died ? fmt::format("died ({}), predicted upload {}, apply {}", o.death,
-                                    words(t.predicted.upload.outcome, t.predicted.upload.error),
-                                    words(t.predicted.apply.outcome, t.predicted.apply.error))
-                      : fmt::format("lived, predicted to die at {}: upload {}, apply {}",
-                                    name_of(t.predicted.upload.outcome == Outcome::fatal
-                                                ? t.predicted.upload.stage
-                                                : t.predicted.apply.stage),
-                                    words(o.upload), words(o.apply));
+    const Prediction& p = t.predicted;
+    if (o.died != p.fatal())
+        return fmt::format("{}{}; predicted: upload {}, apply {}, revert {}",
+                           o.died ? "died: " : "lived", o.death,
+                           words(p.upload.outcome, p.upload.error),
+                           p.applied ? words(p.apply.outcome, p.apply.error) : "not done",
+                           p.applied ? words(p.revert.outcome, p.revert.error) : "not done");
     if (o.died)
         return {};
     if (auto d = compare("upload", t.predicted.upload, o.upload, t, o); !d.empty())

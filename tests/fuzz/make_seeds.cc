@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Writes what the fuzzers begin with: make_seeds FOLDER.
+#include "load_sample.h"
+
+#include <cstdio>
+#include <filesystem>
+
+namespace {
+
+using namespace xlp;
+
+bool write(const std::filesystem::path& path, const elf::Bytes& bytes) {
+    std::filesystem::create_directories(path.parent_path());
+    return elf::write_file(path, bytes).has_value();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::fprintf(stderr, "usage: make_seeds FOLDER\n");
+        return 2;
+    }
+    const std::filesystem::path folder = argv[1];
+    const elf::Bytes good = sample::bytes_of(sample::make(
+        {sample::bytes_of("build-id of this xen"), "old_function", 64, "second_function", 32}));
+    bool written = write(folder / "object/sample", good);
+    for (std::uint8_t choice : {0x00, 0x04, 0x08, 0x84}) { // versions, and whether on a stack
+        elf::Bytes seed = good;
+        seed.insert(seed.begin(), choice);
+        written = written && write(folder / "load" / std::to_string(choice), seed);
+    }
+    return written ? 0 : 1;
+}
