@@ -16,6 +16,21 @@ namespace xlp::atom {
 
 using xen::SectionClass;
 
+namespace {
+
+// A replacement without bytes (the site becomes nops) may lie at its section's end, or in an empty
+// section, where no atom is; nobody reads it. The site stands for it here; a payload has to point
+// it into its own .altinstr_replacement.
+void aim_at_site(Entry& e) {
+    Reference& replacement = e.references[1];
+    const Reference& site = e.references[0];
+    replacement.atom = site.atom;
+    replacement.external = {};
+    replacement.delta = site.delta;
+}
+
+} // namespace
+
 class Decomposer {
 public:
     Decomposer(Module& m, xen::Version version) : m_(m), o_(m.object_), version_(version) {}
@@ -345,6 +360,8 @@ Result<void> Decomposer::attach(const elf::Section& table) {
                             begin, table.name));
         if (e.table == SectionClass::bug_frames && e.references.size() > 1)
             e.line = (e.references[0].line_bits >> 24) << 7 | e.references[1].line_bits >> 24;
+        if (e.empty_replacement() && e.references.size() > 1)
+            aim_at_site(e);
         Atom& owner = m_.atoms_[e.references[0].atom];
         if (!xen::is_code(owner.section_class))
             return odd(fmt::format("The entry at {:#x} of {} points at {}, which is no code.",

@@ -47,6 +47,12 @@ struct Entry {
     elf::View bytes;
     std::vector<Reference> references; // by offset; the first is the code that the entry is for
     unsigned line = 0;                 // of a bug frame
+
+    // Of an alternative: its site becomes nops. struct alt_instr (asm/alternative.h) has repl_len
+    // at this offset in all its sizes.
+    bool empty_replacement() const {
+        return table == xen::SectionClass::alternatives && bytes[11] == 0;
+    }
 };
 
 struct Atom {

@@ -45,6 +45,7 @@ private:
     void notes();
     void metadata();
     void name_functions();
+    Spot replacements();
     Spot stub(const Binding& target);
     Result<Payload> finish();
     void refuse(std::size_t unit, const Atom&, const char* code, std::string why,
@@ -156,9 +157,24 @@ void Emitter::fill_entry(std::size_t unit, const atom::Entry& e) {
                                           e.table == SectionClass::alternatives ? 1 : 4);
     const Spot spot = out_.append(table, e.bytes, 1);
     const Atom& owner = program_.units[unit].patched->atom(e.references[0].atom);
+    const Spot nothing = e.table == SectionClass::alternatives ? replacements() : Spot{};
     for (const Reference& r : e.references)
-        relocate(unit, {table, spot.offset + r.offset}, r, owner,
-                 e.table == SectionClass::bug_frames);
+        if (e.empty_replacement() && &r != &e.references[0])
+            out_.relocate({table, spot.offset + r.offset}, r.type, nothing, 0);
+        else
+            relocate(unit, {table, spot.offset + r.offset}, r, owner,
+                     e.table == SectionClass::bug_frames);
+}
+
+// The start of .altinstr_replacement. The loader wants the section wherever there are alternatives,
+// and all replacements in it, those without bytes too; those of 4.8 to 4.16 pass over a section
+// that is empty, so it has at least one byte.
+Spot Emitter::replacements() {
+    const std::uint32_t s = out_.open(".altinstr_replacement", SHT_PROGBITS, text_flags);
+    static constexpr std::uint8_t nop[] = {0x90};
+    if (out_.section(s).bytes.empty())
+        out_.append(s, nop, 1);
+    return {s, 0};
 }
 
 void Emitter::fill(std::size_t item) {
