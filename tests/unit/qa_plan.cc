@@ -99,6 +99,13 @@ TEST(Report, TextTellsStepReasonAndLog) {
     EXPECT_THAT(summary_line(failed_outcome()), HasSubstr("failed at upload fix: EINVAL"));
 }
 
+TEST(Report, FindingQuotesTheHypervisor) {
+    Findings f = findings_of(failed_outcome());
+    ASSERT_EQ(f.size(), 1u);
+    EXPECT_EQ(f[0].why, "Step `upload fix' failed: EINVAL. The hypervisor said: livepatch: fix: is "
+                        "missing");
+}
+
 TEST(Report, ProbesStandBelowEachOther) {
     Outcome o;
     for (const char* state : {"before", "applied", "reverted"}) {

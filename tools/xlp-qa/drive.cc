@@ -97,13 +97,19 @@ Result<bool> Drive::boot(bool restored) {
             return ready;
     }
     machine_.send("go\n");
-    constexpr std::string_view running = "running ";
-    return listen([&](const Line& l) {
+    constexpr std::string_view running = "running ", broken = "broken ";
+    std::string fault;
+    auto up = listen([&](const Line& l) {
+        if (l.speaker == Speaker::driver && l.text.starts_with(broken))
+            fault = l.text.substr(broken.size());
         if (l.speaker != Speaker::driver || !l.text.starts_with(running))
             return false;
         outcome_.running_build_id = l.text.substr(running.size());
         return true;
     });
+    if (!fault.empty())
+        return fail(environment("qa.disk", fmt::format("dom0 cannot read its disk: {}.", fault)));
+    return up;
 }
 
 Result<bool> Drive::step(const Step& step, std::size_t number) {

@@ -42,8 +42,8 @@ echo '@xlp@ ready'
 read -r go
 insert late
 i=0
-until [ -b /dev/vda ] || [ $i -ge 100 ]; do usleep 50000; i=$((i + 1)); done
-(cd / && cpio -idmu) </dev/vda 2>/run/unpack || { echo "@xlp@ broken"; cat /run/unpack; }
+until [ -b /dev/vda ] || [ $i -ge 1200 ]; do usleep 50000; i=$((i + 1)); done
+(cd / && cpio -idmu) </dev/vda 2>/run/unpack || echo "@xlp@ broken $(tail -n 1 /run/unpack)"
 echo "@xlp@ running $(od -An -v -tx1 /sys/hypervisor/properties/buildid | tr -d ' \n')"
 while read -r step; do
     echo "@xlp@ $step begin"

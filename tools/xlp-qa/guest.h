@@ -18,6 +18,7 @@ inline constexpr char marker[] = "@xlp@ ";
 
 // What the guest says, after the marker:
 //   ready                  up, waits for "go"; the state that a snapshot is taken of
+//   broken WHY             the disk cannot be read
 //   running BUILD-ID       the disk is unpacked; the hypervisor's own word on its build-id
 //   N begin                step N starts
 //   N out TEXT             a line of its output, after it has ended

@@ -227,11 +227,17 @@ std::string junit_xml(const std::vector<NamedOutcome>& all) {
 
 Findings findings_of(const NamedOutcome& n) {
     Findings f;
-    for (const StepResult& s : n.outcome.steps)
-        if (s.verdict == Verdict::failed)
-            f.push_back(refusal("qa.step_failed",
-                                fmt::format("Step `{}' failed: {}.", s.step.name, reason_of(s)), {},
-                                {n.name, {}, {}, 0}));
+    for (const StepResult& s : n.outcome.steps) {
+        if (s.verdict != Verdict::failed)
+            continue;
+        std::string why = fmt::format("Step `{}' failed: {}.", s.step.name, reason_of(s));
+        auto said = std::find_if(s.log.rbegin(), s.log.rend(), [](const std::string& line) {
+            return line.starts_with("livepatch: ");
+        });
+        if (said != s.log.rend())
+            why += fmt::format(" The hypervisor said: {}", *said);
+        f.push_back(refusal("qa.step_failed", why, {}, {n.name, {}, {}, 0}));
+    }
     if (n.outcome.death)
         f.push_back(
             refusal("qa.died", death_line(*n.outcome.death) + ".", {}, {n.name, {}, {}, 0}));

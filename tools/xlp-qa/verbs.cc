@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <fmt/format.h>
+#include <mutex>
 #include <sstream>
 #include <thread>
 #include <unistd.h>
@@ -87,7 +88,9 @@ Result<fs::path> find_xlp(const std::string& given) {
                             "Build it, or give it with --xlp FILE."));
 }
 
-Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Output& out) {
+using Progress = std::function<void(const std::string&)>;
+
+Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress& progress) {
     Assets assets;
     assets.xen = text_option(vm, "xen");
     assets.xen_syms = text_option(vm, "xen-syms");
@@ -108,8 +111,8 @@ Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Output& o
     settings.silence = std::chrono::seconds(vm["timeout"].as<unsigned>());
     settings.limit = std::chrono::seconds(vm["limit"].as<unsigned>());
     settings.cancel = cancel;
-    settings.progress = [&out](const std::string& what) { out.progress(what); };
-    out.progress("preparing the images");
+    settings.progress = progress;
+    progress("preparing the images");
     return Testbed::prepare(assets, settings);
 }
 
@@ -167,7 +170,7 @@ Result<void> run(const po::variables_map& vm, const Output& out, Json& doc, Find
     auto scenario = make_scenario(plan);
     if (!scenario)
         return fail(scenario.error());
-    auto bed = prepare(vm, cancel, out);
+    auto bed = prepare(vm, cancel, [&out](const std::string& what) { out.progress(what); });
     if (!bed)
         return fail(bed.error());
     doc["hypervisor"] = hypervisor_json(vm, *bed);
@@ -222,7 +225,12 @@ Result<void> batch(const po::variables_map& vm, const Output& out, Json& doc, Fi
     auto payloads = read_payloads(*files);
     if (!payloads)
         return fail(payloads.error());
-    auto bed = prepare(vm, cancel, out);
+    std::mutex screen; // several machines speak
+    std::atomic<std::size_t> done = 0;
+    auto bed = prepare(vm, cancel, [&](const std::string& what) {
+        std::lock_guard lock(screen);
+        out.progress(fmt::format("{} of {} done; {}", done.load(), payloads->size(), what));
+    });
     if (!bed)
         return fail(bed.error());
     doc["hypervisor"] = hypervisor_json(vm, *bed);
@@ -237,6 +245,7 @@ Result<void> batch(const po::variables_map& vm, const Output& out, Json& doc, Fi
             plan.cycles = vm["cycles"].as<unsigned>();
             auto scenario = make_scenario(plan);
             outcomes[i] = scenario ? bed->run(*scenario) : fail(scenario.error());
+            ++done;
             stop = stop || !*outcomes[i]; // the environment will not be better for the next one
         }
     };
