@@ -87,6 +87,22 @@ TEST(CompareDeclarations, a_structure_matters_to_those_who_reach_it) {
         compare_declarations(bystander, unit(bystander, "int a;", "int b; int a;")).affects);
 }
 
+TEST(CompareDeclarations, what_a_pointer_points_at_matters_to_those_who_name_it) {
+    const std::string types = "struct ops { int (*run)(int); };\n"
+                              "struct s { const struct ops *ops; int ops_used; };\n"
+                              "extern int call(struct ops *o);\n";
+    const std::string user = types + "int f(struct s *p) { return p->ops->run(1); }";
+    const std::string bystander = types + "int f(struct s *p) { return p->ops_used + call(0); }";
+    EXPECT_TRUE(compare_declarations(user, unit(user, "(int)", "(long)")).affects);
+    EXPECT_FALSE(compare_declarations(bystander, unit(bystander, "(int)", "(long)")).affects);
+}
+
+TEST(CompareDeclarations, a_structure_within_another_matters_to_users_of_the_other) {
+    const std::string user = "struct in { int a; }; struct out { struct in in; int b; };\n"
+                             "int f(struct out *p) { return p->b; }";
+    EXPECT_TRUE(compare_declarations(user, unit(user, "int a;", "long a;")).affects);
+}
+
 TEST(CompareDeclarations, new_and_removed_declarations) {
     const std::string user = std::string(header) + "int f(int x) { return other(x); }";
     EXPECT_FALSE(compare_declarations(user, "extern int more;\n" + user).affects);

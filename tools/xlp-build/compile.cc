@@ -85,6 +85,18 @@ Result<LineMap> map_lines(const Trees& trees, const std::vector<ChangedFile>& ch
     return lines;
 }
 
+Finding nothing_affected(const Build& build) {
+    std::string files;
+    for (const std::string& f : build.trees.patched_files)
+        files += (files.empty() ? "" : ", ") + f;
+    return refusal("patch.no-unit-affected",
+                   fmt::format("Nothing that this configuration compiles depends on what the patch "
+                               "changes ({}).",
+                               files),
+                   "There is nothing to live-patch, unless the configuration is not that of the "
+                   "hypervisor.");
+}
+
 } // namespace
 
 Result<Build> plan_build(const Request& request, const Progress& progress, std::stop_token stop) {
@@ -108,6 +120,8 @@ Result<Build> plan_build(const Request& request, const Progress& progress, std::
     for (Unit& unit : selection->affected)
         build.units.push_back({std::move(unit), {}, {}});
     build.unchanged = std::move(selection->unchanged);
+    if (build.units.empty())
+        return fail(nothing_affected(build));
     append(build.findings, std::move(selection->findings));
     return build;
 }

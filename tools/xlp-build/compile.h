@@ -80,6 +80,7 @@ Result<Selection> select_units(const Trees&, const std::vector<ChangedFile>&, co
                                std::stop_token);
 
 // What would be compiled, without compiling. Fills everything of Build but the objects' paths.
+// Further errors: `patch.no-unit-affected`.
 Result<Build> plan_build(const Request&, const Progress&, std::stop_token);
 
 // The whole way. Further errors: `compile.failed` (the original), `patch.does-not-compile`.

@@ -2,46 +2,74 @@
 #include "tools/xlp-build/units_compare.h"
 
 #include "tools/xlp-build/units_declarations.h"
+#include "tools/xlp-build/units_outline.h"
 
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 namespace xlp::build {
 
 namespace {
 
-using Token = std::string_view;
-
 // Which declarations the roots reach.
-std::vector<bool> reached(const std::vector<Declaration>& list) {
-    std::unordered_map<Token, std::vector<std::size_t>> givers;
-    for (std::size_t i = 0; i < list.size(); ++i)
-        for (Token name : list[i].declares)
-            givers[name].push_back(i);
-    std::vector<bool> seen(list.size());
-    std::unordered_set<Token> followed;
-    std::vector<std::size_t> open;
-    auto see = [&](std::size_t i) {
-        if (!seen[i]) {
-            seen[i] = true;
-            open.push_back(i);
+class Reach {
+public:
+    explicit Reach(const std::vector<Declaration>& list) : list_(list), seen_(list.size()) {
+        for (std::size_t i = 0; i < list.size(); ++i)
+            for (Token name : list[i].declares)
+                givers_[name].push_back(i);
+        for (std::size_t i = 0; i < list.size(); ++i)
+            if (list[i].root)
+                see(i);
+        while (!open_.empty()) {
+            const std::size_t i = open_.back();
+            open_.pop_back();
+            for (Token name : list_[i].uses)
+                follow(name);
+            for (const PointerMember& p : list_[i].pointers)
+                if (followed_.count(p.name))
+                    follow(p);
+                else
+                    waiting_[p.name].push_back(&p);
         }
-    };
-    for (std::size_t i = 0; i < list.size(); ++i)
-        if (list[i].root)
-            see(i);
-    while (!open.empty()) {
-        const std::size_t i = open.back();
-        open.pop_back();
-        for (Token name : list[i].uses)
-            if (followed.insert(name).second)
-                if (auto it = givers.find(name); it != givers.end())
-                    for (std::size_t k : it->second)
-                        see(k);
     }
-    return seen;
-}
+
+    bool operator[](std::size_t i) const { return seen_[i]; }
+
+private:
+    void see(std::size_t i) {
+        if (!seen_[i]) {
+            seen_[i] = true;
+            open_.push_back(i);
+        }
+    }
+
+    void follow(const PointerMember& p) {
+        for (Token name : p.uses)
+            follow(name);
+    }
+
+    void follow(Token name) {
+        if (!followed_.insert(name).second)
+            return;
+        if (auto it = givers_.find(name); it != givers_.end())
+            for (std::size_t i : it->second)
+                see(i);
+        // a name comes here once, so no more can come to wait for it
+        if (auto it = waiting_.find(name); it != waiting_.end())
+            for (const PointerMember* p : std::exchange(it->second, {}))
+                follow(*p);
+    }
+
+    const std::vector<Declaration>& list_;
+    std::vector<bool> seen_;
+    std::vector<std::size_t> open_;
+    std::unordered_map<Token, std::vector<std::size_t>> givers_;
+    std::unordered_set<Token> followed_;
+    std::unordered_map<Token, std::vector<const PointerMember*>> waiting_;
+};
 
 std::string name_of(const Declaration& d) {
     if (!d.declares.empty())
@@ -64,7 +92,7 @@ Effect compare_declarations(std::string_view original, std::string_view patched)
         ++balance[d.text];
     Effect effect;
     auto add = [&](const std::vector<Declaration>& list, bool more_here) {
-        const std::vector<bool> seen = reached(list);
+        const Reach seen(list);
         for (std::size_t i = 0; i < list.size(); ++i) {
             const long n = balance[list[i].text];
             if (!seen[i] || (more_here ? n <= 0 : n >= 0))

@@ -2,221 +2,103 @@
 #include "tools/xlp-build/units_declarations.h"
 
 #include "tools/xlp-build/units_macros.h"
+#include "tools/xlp-build/units_outline.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 namespace xlp::build {
 
 namespace {
 
-bool starts_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool in_word(char c) {
-    return starts_word(c) || (c >= '0' && c <= '9');
-}
+// Gathers what a declaration uses.
+class Uses {
+public:
+    Uses(const std::vector<Token>& tokens, Declaration& d) : tokens_(tokens), d_(d) {}
 
-using Token = std::string_view;
+    void all() { range(0, tokens_.size(), {}, d_.uses); }
 
-bool is_word(Token t) {
-    return !t.empty() && starts_word(t[0]);
-}
-bool is_literal(Token t) {
-    return !t.empty() && (t[0] == '"' || t[0] == '\'');
-}
-bool opens(Token t) {
-    return t == "(" || t == "[" || t == "{";
-}
-bool closes(Token t) {
-    return t == ")" || t == "]" || t == "}";
-}
-
-bool is_one_of(Token t, std::initializer_list<Token> list) {
-    return std::find(list.begin(), list.end(), t) != list.end();
-}
-
-bool is_attribute(Token t) {
-    return t == "__attribute__" || t == "__attribute";
-}
-bool is_typeof(Token t) {
-    return is_one_of(t, {"typeof", "__typeof__", "__typeof"});
-}
-bool is_asm(Token t) {
-    return is_one_of(t, {"asm", "__asm__", "__asm"});
-}
-bool is_aggregate(Token t) {
-    return is_one_of(t, {"struct", "union", "enum"});
-}
-
-// Words that are never the name of what a declaration declares.
-bool is_keyword(Token t) {
-    static const std::unordered_set<Token> list = {
-        "auto",          "char",          "const",
-        "double",        "enum",          "extern",
-        "float",         "inline",        "int",
-        "long",          "register",      "restrict",
-        "short",         "signed",        "static",
-        "struct",        "typedef",       "union",
-        "unsigned",      "void",          "volatile",
-        "_Bool",         "__inline",      "__inline__",
-        "__signed__",    "__const",       "__volatile__",
-        "__restrict",    "__extension__", "_Noreturn",
-        "_Thread_local", "_Alignas",      "__builtin_va_list"};
-    return list.count(t) || is_attribute(t) || is_typeof(t) || is_asm(t);
-}
-
-// The next token from `at`, which moves behind it; a directive's line is one token. Empty at the
-// end.
-Token next_token(std::string_view s, std::size_t& at) {
-    while (at < s.size() && (s[at] == ' ' || s[at] == '\n' || s[at] == '\t' || s[at] == '\f'))
-        ++at;
-    if (at >= s.size())
-        return {};
-    const std::size_t begin = at;
-    const char c = s[at++];
-    if (in_word(c)) {
-        // numbers too: 0x1f, 1.5e-3 comes out in pieces, which harms no comparison
-        while (at < s.size() && in_word(s[at]))
-            ++at;
-    } else if (c == '"' || c == '\'') {
-        while (at < s.size() && s[at] != c)
-            at += s[at] == '\\' ? 2 : 1;
-        at = std::min(at + 1, s.size());
-    } else if (c == '#' && (begin == 0 || s[begin - 1] == '\n')) {
-        at = std::min(s.find('\n', at), s.size());
+    void prototype(const Outline::Item& parameters) {
+        with_parameters(0, tokens_.size(), parameters.first, parameters.last, {}, d_.uses);
     }
-    return s.substr(begin, at - begin);
-}
 
-// A declaration's tokens with every bracketed group folded away.
-struct Outline {
-    struct Item {
-        Token token;                     // a token at the top, or the opening bracket of a group
-        std::size_t first = 0, last = 0; // a group's tokens within its brackets
-    };
-    std::vector<Item> items; // without attributes and the operands of typeof and asm
-    bool has_assembly = false, has_alias = false;
+private:
+    void range(std::size_t first, std::size_t last, const std::vector<Token>& without,
+               std::vector<Token>& to) {
+        for (std::size_t i = first; i < last; ++i) {
+            const Token t = tokens_[i];
+            if (t == "{" && begins_members(tokens_, i)) {
+                const std::size_t end = end_of_group(tokens_, i);
+                members(i + 1, end, to);
+                i = end;
+            } else if (is_word(t)
+                       && !is_keyword(t)
+                       // the very token: a member may be called as its type is
+                       && std::none_of(without.begin(), without.end(),
+                                       [&](Token w) { return w.data() == t.data(); })) {
+                to.push_back(t);
+            }
+        }
+    }
+
+    // "int f(int a, struct s *b)", parameters from `open` to `close`: not those that are pointers.
+    void with_parameters(std::size_t first, std::size_t last, std::size_t open, std::size_t close,
+                         const std::vector<Token>& without, std::vector<Token>& to) {
+        range(first, open, without, to);
+        std::size_t depth = 0, begin = open;
+        for (std::size_t i = open; i <= close; ++i) {
+            if (i == close || (depth == 0 && tokens_[i] == ",")) {
+                const auto from = tokens_.begin() + begin, until = tokens_.begin() + i;
+                if (std::find(from, until, "*") == until)
+                    range(begin, i, without, to);
+                begin = i + 1;
+            } else {
+                depth += opens(tokens_[i]);
+                depth -= closes(tokens_[i]);
+            }
+        }
+        range(close, last, without, to);
+    }
+
+    void members(std::size_t first, std::size_t last, std::vector<Token>& to) {
+        std::size_t depth = 0, begin = first;
+        for (std::size_t i = first; i < last; ++i) {
+            depth += opens(tokens_[i]);
+            depth -= closes(tokens_[i]);
+            if (depth == 0 && tokens_[i] == ";") {
+                member(begin, i + 1, to);
+                begin = i + 1;
+            }
+        }
+    }
+
+    void member(std::size_t first, std::size_t last, std::vector<Token>& to) {
+        const std::vector<Token> own(tokens_.begin() + first, tokens_.begin() + last);
+        const auto has = [&](Token t) { return std::find(own.begin(), own.end(), t) != own.end(); };
+        if (has("{")) // a structure within: what it is called is not worth telling apart
+            return range(first, last, {}, to);
+        const Outline o = outline(own);
+        const std::vector<Token> names = declared_names(own, o);
+        if (names.empty() || !has("*"))
+            return range(first, last, names, to);
+        PointerMember p;
+        auto function = std::adjacent_find(o.items.begin(), o.items.end(),
+                                           [](const Outline::Item& x, const Outline::Item& y) {
+                                               return x.token == "(" && y.token == "(";
+                                           });
+        if (function != o.items.end()) // "int (*run)(struct s *);"
+            with_parameters(first, last, first + (function + 1)->first,
+                            first + (function + 1)->last, names, p.uses);
+        else
+            range(first, last, names, p.uses);
+        for (Token name : names) {
+            p.name = name;
+            d_.pointers.push_back(p);
+        }
+    }
+
+    const std::vector<Token>& tokens_;
+    Declaration& d_;
 };
-
-std::size_t end_of_group(const std::vector<Token>& tokens, std::size_t open) {
-    std::size_t depth = 0;
-    for (std::size_t i = open; i < tokens.size(); ++i) {
-        if (opens(tokens[i]))
-            ++depth;
-        else if (closes(tokens[i]) && --depth == 0)
-            return i;
-    }
-    return tokens.size();
-}
-
-Outline outline(const std::vector<Token>& tokens) {
-    Outline o;
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-        const bool group = i + 1 < tokens.size() && tokens[i + 1] == "(";
-        if (group && (is_attribute(tokens[i]) || is_typeof(tokens[i]) || is_asm(tokens[i]))) {
-            const std::size_t end = end_of_group(tokens, i + 1);
-            for (std::size_t k = i; k < end; ++k)
-                o.has_alias |= is_one_of(tokens[k], {"alias", "__alias__", "used", "__used__",
-                                                     "constructor", "__constructor__"});
-            o.has_assembly |= is_asm(tokens[i]);
-            i = end;
-        } else if (opens(tokens[i])) {
-            const std::size_t end = end_of_group(tokens, i);
-            o.items.push_back({tokens[i], i + 1, end});
-            i = end;
-        } else {
-            o.items.push_back({tokens[i]});
-        }
-    }
-    return o;
-}
-
-// Names given inside the braces of a structure or enumeration.
-void inner_names(const std::vector<Token>& tokens, const Outline::Item& body,
-                 std::vector<Token>& names) {
-    bool enumeration = false;
-    for (std::size_t i = body.first; i < body.last; ++i) {
-        enumeration |= tokens[i] == "enum";
-        // member names do no harm here: after an enum, all are taken
-        if (is_word(tokens[i]) && enumeration && !is_keyword(tokens[i]))
-            names.push_back(tokens[i]);
-        else if (i > body.first && is_aggregate(tokens[i - 1]) && is_word(tokens[i]))
-            names.push_back(tokens[i]);
-    }
-}
-
-// Whether the brace after these tokens opens a function's body, not a structure's or a value's.
-bool begins_function(const std::vector<Token>& tokens) {
-    const Outline o = outline(tokens);
-    return !o.items.empty() && o.items.back().token == "("
-           && std::none_of(o.items.begin(), o.items.end(),
-                           [](const Outline::Item& i) { return i.token == "="; });
-}
-
-bool has_any(const Outline& o, std::initializer_list<Token> list) {
-    return std::any_of(o.items.begin(), o.items.end(),
-                       [&](const Outline::Item& i) { return is_one_of(i.token, list); });
-}
-
-// What makes code or data by itself. Takes for a root what it does not understand.
-bool is_root(const Outline& o, bool names_something, bool function_body) {
-    if (o.items.empty() || o.items[0].token == ";")
-        return o.has_assembly; // asm ( ... ); or a lone semicolon
-    if (!names_something || o.has_alias)
-        return true;
-    if (function_body)
-        return !(has_any(o, {"static"}) && has_any(o, {"inline", "__inline", "__inline__"}));
-    if (has_any(o, {"typedef"}))
-        return false;
-    if (has_any(o, {"="}))
-        return true;
-    if (has_any(o, {"extern"}))
-        return false;
-    // a type alone: "struct s { ... };"
-    if (is_aggregate(o.items[0].token)) {
-        const Token end = o.items[o.items.size() - 2].token;
-        if (end == "{" || (o.items.size() == 3 && is_word(end)))
-            return false;
-    }
-    // "int f(int);" declares; "int v;", "int (*p)(int);" and "int a[2];" define
-    for (std::size_t i = 0; i + 1 < o.items.size(); ++i)
-        if (is_word(o.items[i].token) && !is_keyword(o.items[i].token)
-            && o.items[i + 1].token == "(")
-            return false;
-    return true;
-}
-
-// The names that a declaration gives, those of an enumeration's members excepted.
-std::vector<Token> declared_names(const std::vector<Token>& tokens, const Outline& o) {
-    std::vector<Token> names;
-    bool initialiser = false;
-    for (std::size_t i = 0; i < o.items.size(); ++i) {
-        const Token t = o.items[i].token;
-        const Token next = i + 1 < o.items.size() ? o.items[i + 1].token : Token();
-        const Token last = i > 0 ? o.items[i - 1].token : Token();
-        if (t == "=")
-            initialiser = true;
-        if (t == "," || t == ";")
-            initialiser = false;
-        if (initialiser)
-            continue;
-        if (t == "{") {
-            inner_names(tokens, o.items[i], names);
-        } else if (is_word(t) && is_aggregate(last)) {
-            if (next == "{" || next == ";")
-                names.push_back(t);
-        } else if (is_word(t) && !is_keyword(t)
-                   && is_one_of(next, {"(", "[", "=", ";", ",", "{"})) {
-            names.push_back(t);
-        } else if (t == "(" && next == "(") {
-            for (std::size_t k = o.items[i].first; k < o.items[i].last; ++k) // (*name)(...)
-                if (is_word(tokens[k]) && !is_keyword(tokens[k]))
-                    names.push_back(tokens[k]);
-        }
-    }
-    return names;
-}
 
 class Reader {
 public:
@@ -244,8 +126,14 @@ public:
                 function_body = false;
             }
         }
-        if (!tokens.empty())
-            add(tokens, false);
+        if (!tokens.empty()) {
+            // cut short: nothing to look into
+            Declaration d;
+            for (Token t : tokens)
+                put(d, t);
+            d.root = true;
+            unit_.declarations.push_back(std::move(d));
+        }
         return std::move(unit_);
     }
 
@@ -261,6 +149,10 @@ private:
                 continue; // the members follow on their own
             put(d, tokens[i]);
         }
+        if (const Outline::Item* group = parameters(o))
+            Uses(tokens, d).prototype(*group);
+        else
+            Uses(tokens, d).all();
         if (body) {
             // a negative member makes the type a signed one
             if (std::any_of(tokens.begin() + o.items[body].first,
@@ -280,8 +172,6 @@ private:
         if (!d.text.empty())
             d.text += ' ';
         d.text += t;
-        if (is_word(t) && !is_keyword(t))
-            d.uses.push_back(t);
     }
 
     // The item that is the body of a plain "[typedef] enum [name] { ... } [name];", or 0.
@@ -314,8 +204,11 @@ private:
             Declaration d;
             d.declares.push_back(name);
             put(d, name);
-            for (Token t : value)
+            for (Token t : value) {
                 put(d, t);
+                if (is_word(t) && !is_keyword(t))
+                    d.uses.push_back(t);
+            }
             d.text += " + " + std::to_string(plus++);
             unit_.declarations.push_back(std::move(d));
         }

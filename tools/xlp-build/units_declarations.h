@@ -10,12 +10,21 @@
 
 namespace xlp::build {
 
+// A pointer within a structure. What it points at matters to a unit only if the unit names it.
+struct PointerMember {
+    std::string_view name;
+    std::vector<std::string_view> uses;
+};
+
 // One declaration at file scope, or one member of an enumeration. The views point into the text
 // that was split, or into ParsedUnit::made.
 struct Declaration {
     std::string text;                       // its tokens, one blank between them
     std::vector<std::string_view> declares; // names that it gives
-    std::vector<std::string_view> uses;     // all identifiers in it
+    // The identifiers in it, without the names of members, and without the pointers among the
+    // parameters of a mere prototype: who looks behind such a pointer has it from elsewhere too.
+    std::vector<std::string_view> uses;
+    std::vector<PointerMember> pointers;
     bool root = false; // makes code or data whoever uses it, or is not understood
 };
 

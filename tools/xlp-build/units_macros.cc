@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-build/units_macros.h"
 
+#include "tools/xlp-build/units_outline.h"
+
 #include <algorithm>
 
 namespace xlp::build {
 
 namespace {
-
-bool starts_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-bool in_word(char c) {
-    return starts_word(c) || (c >= '0' && c <= '9');
-}
 
 std::string_view trimmed(std::string_view s) {
     const std::size_t at = s.find_first_not_of(" \t");
