@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/common/cli.h"
 
+#include "tools/common/completion.h"
+
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <iostream>
 #include <sstream>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace xlp::cli {
@@ -38,6 +42,19 @@ const char* severity_color(Severity s) {
         return "\x1b[31m";
     }
     return "";
+}
+
+// sd-daemon(3)'s prefixes
+const char* journal_priority(Severity s) {
+    switch (s) {
+    case Severity::note:
+        return "<6>";
+    case Severity::warning:
+        return "<4>";
+    case Severity::error:
+        break;
+    }
+    return "<3>";
 }
 
 std::string place(const Where& w) {
@@ -211,6 +228,13 @@ int dispatch(const Tool& tool, int argc, char** argv) {
         std::cout << tool_help(tool);
         return 0;
     }
+    if (verb == "--completion" && args.size() == 3) { // for packagers, so not in the help
+        auto script = completion(tool, common_options(), args[2]);
+        if (!script)
+            return usage_error(tool, nullptr, Output({}), "--completion takes bash or zsh.");
+        std::cout << *script;
+        return 0;
+    }
     if (verb == "--version") {
         std::cout << tool.name << ' ' << version() << '\n';
         return 0;
@@ -226,6 +250,13 @@ int dispatch(const Tool& tool, int argc, char** argv) {
 }
 
 } // namespace
+
+bool stderr_is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM"); // "device:inode", systemd.exec(5)
+    struct stat s {};
+    return stream && ::fstat(STDERR_FILENO, &s) == 0
+           && fmt::format("{}:{}", s.st_dev, s.st_ino) == stream;
+}
 
 bool Output::stderr_color() const {
     if (common_.color == Color::automatic)
@@ -258,16 +289,20 @@ void Output::progress_end() const {
 void Output::findings(const Findings& list) const {
     if (common_.json)
         return;
-    const bool color = stderr_color();
+    const bool journal = stderr_is_journal();
+    const bool color = !journal && stderr_color();
     for (const Finding& f : list) {
         if (f.severity == Severity::note && (!verbose() || common_.quiet))
             continue;
         std::string at = place(f.where);
-        std::cerr << fmt::format("{}{}{}: {}{}{} [{}]\n", color ? severity_color(f.severity) : "",
+        if (journal) // one entry, with the priority that the journal files it under
+            std::cerr << journal_priority(f.severity);
+        std::cerr << fmt::format("{}{}{}: {}{}{} [{}]", color ? severity_color(f.severity) : "",
                                  severity_name(f.severity), color ? "\x1b[0m" : "", at,
                                  at.empty() ? "" : ": ", f.why, f.code);
         if (!f.remedy.empty())
-            std::cerr << "  -> " << f.remedy << '\n';
+            std::cerr << (journal ? " -> " : "\n  -> ") << f.remedy;
+        std::cerr << '\n';
     }
 }
 

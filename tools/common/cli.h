@@ -51,6 +51,9 @@ private:
     Common common_;
 };
 
+// stderr goes to systemd's journal: findings carry priorities then, and no colour.
+bool stderr_is_journal();
+
 Json to_json(const Finding&);
 Json to_json(const Findings&);
 

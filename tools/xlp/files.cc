@@ -44,10 +44,11 @@ bool sync_folder(const fs::path& folder) {
 } // namespace
 
 Result<void> write_atomically(const fs::path& path, std::string_view contents, unsigned mode) {
+    const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     std::error_code ec;
-    fs::create_directories(path.parent_path(), ec);
+    fs::create_directories(folder, ec);
     if (ec)
-        return disk("Making the folder", path.parent_path(), ec.value());
+        return disk("Making the folder", folder, ec.value());
     std::string beside = path.string() + ".XXXXXX";
     Fd fd(::mkostemp(beside.data(), O_CLOEXEC));
     if (!fd)
@@ -60,7 +61,7 @@ Result<void> write_atomically(const fs::path& path, std::string_view contents, u
         ::unlink(beside.c_str());
         return disk("Writing", path, error);
     }
-    if (!sync_folder(path.parent_path()))
+    if (!sync_folder(folder))
         return disk("Writing", path, errno);
     return {};
 }

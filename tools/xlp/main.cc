@@ -9,9 +9,11 @@ int main(int argc, char** argv) {
     using namespace xlp;
     host::SystemClock clock;
     ::openlog("xlp", LOG_PID, LOG_DAEMON);
-    const host::Machine machine{host::connect, clock, {}, [](const std::string& line) {
-                                    ::syslog(LOG_NOTICE, "%s", line.c_str());
-                                }};
+    // each change leaves a trace in the system's log; a service's stderr is that already
+    const auto log = [](const std::string& line) { ::syslog(LOG_NOTICE, "%s", line.c_str()); };
+    const bool service = cli::stderr_is_journal();
+    const host::Machine machine{
+        host::connect, clock, {}, service ? decltype(host::Machine::log)() : log};
     if (argc > 0 && std::filesystem::path(argv[0]).filename() == "xen-livepatch")
         return host::run_xen_livepatch(machine, argc, argv);
     return cli::run(host::tool(machine), argc, argv);

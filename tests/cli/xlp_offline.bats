@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What xlp does on a machine that is no Xen host, which is where these tests run.
+load harness
+
+# payload FILE XEN_ID: the least that is a payload
+payload() {
+    local file=$1 xen=$2 section id
+    {
+        printf '.section .text.new,"ax"\nnew: xor %%eax,%%eax\n ret\n'
+        printf '.section .rodata.n,"a"\nname: .asciz "do_thing"\n'
+        printf '.section .livepatch.funcs,"aw"\n.balign 8\n.quad name, new, do_thing\n'
+        printf '.long 3, 16\n.byte 2\n.fill 71,1,0\n'
+        printf '.section .modinfo,"a"\n.asciz "advisories=XSA-1"\n'
+        for section in .note.gnu.build-id .livepatch.depends .livepatch.xen_depends; do
+            id=$xen
+            [ "$section" != .note.gnu.build-id ] || id=aaaa
+            printf '.section %s,"a",@note\n.balign 4\n.long 4,%d,3\n.asciz "GNU"\n.byte 0x%s,0x%s\n' \
+                "$section" 2 "${id:0:2}" "${id:2:2}"
+        done
+    } >"$file.s"
+    as -mx86-used-note=no -o "$file" "$file.s"
+}
+
+@test "without a hypervisor: each verb that needs one exits 4 and says what to do" {
+    payload p.livepatch 1234
+    [ ! -e /dev/xen/privcmd ] || skip "this is a Xen host"
+    mkdir run
+    for words in list status "apply x" "load p.livepatch" "upload x p.livepatch" sync; do
+        # shellcheck disable=SC2086
+        set -- $words
+        case $1 in apply | load | upload | sync) set -- "$@" --lock "$PWD/lock" ;; esac
+        tool "$@"
+        exits 4
+        complains "host.no-xen"
+        complains "modprobe xen-privcmd"
+        tool "$@" --json
+        exits 4
+        json_agrees
+    done
+}
+
+@test "without a hypervisor: a monitoring plugin says UNKNOWN, exit 3" {
+    [ ! -e /dev/xen/privcmd ] || skip "this is a Xen host"
+    tool status --monitor
+    exits 3
+    says "XLP UNKNOWN"
+    tool status --monitor --prometheus m.prom
+    exits 3
+    grep -qx 'xlp_up 0' m.prom
+}
+
+@test "install files a payload under its hypervisor's build-id" {
+    payload p.livepatch 1234
+    tool install p.livepatch --store store
+    exits 0
+    cmp p.livepatch store/1234/p.livepatch
+    tool install p.livepatch --store store --json
+    exits 0
+    json_agrees
+    json '.schema == "xlp.install/1" and .installed[0].new == false'
+}
+
+@test "install refuses what is no payload, and leaves nothing" {
+    echo text >t.livepatch
+    tool install t.livepatch --store store
+    exits 3
+    [ ! -e store ]
+    tool install absent.livepatch --store store
+    exits 3
+}
+
+@test "verify without a hypervisor says what it could not check" {
+    payload p.livepatch 1234
+    tool verify p.livepatch -v
+    exits 0
+    [ -e /dev/xen/privcmd ] || complains "verify.offline"
+    tool verify p.livepatch --json
+    json_agrees
+    json '.payloads[0].about.advisories == ["XSA-1"]'
+    head -c 300 p.livepatch >cut.livepatch
+    tool verify cut.livepatch
+    exits 3
+}
+
+@test "a manifest of another payload is refused" {
+    payload p.livepatch 1234
+    tool verify p.livepatch --json
+    jq '.payloads[0].about | .payload.size += 1' <<<"$out" >p.livepatch.json
+    tool verify p.livepatch
+    exits 1
+    complains "manifest.mismatch"
+}
+
+@test "by the name of xen-livepatch: its words and exit codes" {
+    ln -s "$TOOL" xen-livepatch
+    tool_of_old() {
+        code=0
+        ./xen-livepatch "$@" >.out 2>.err </dev/null || code=$?
+        out=$(cat .out) err=$(cat .err)
+    }
+    tool_of_old
+    exits 0
+    complains "xen-livepatch: live patching tool"
+    tool_of_old help
+    exits 0
+    tool_of_old nonsense
+    exits 1
+    complains "Unrecognised command 'nonsense' -- try 'xen-livepatch help'"
+    tool_of_old upload only-a-name
+    exits 1
+    tool_of_old apply x --bogus
+    exits 1
+    complains "Unsupported flag: --bogus."
+    [ -e /dev/xen/privcmd ] && return
+    tool_of_old list
+    exits 1
+    silent
+}
+
+@test "bash completes verbs and a verb's options" {
+    tool --completion bash
+    exits 0
+    printf '%s\n' "$out" >completion
+    answers() {
+        bash -c '. ./completion; COMP_WORDS=(xlp "$@"); COMP_CWORD=$#; _xlp; printf "%s\n" "${COMPREPLY[@]}"' _ "$@"
+    }
+    [ "$(answers re)" = "$(printf 'revert\nreplace')" ]
+    [ "$(answers sync --dr)" = --dry-run ]
+    answers apply --j | grep -qx -- --json
+    touch here.livepatch
+    [ "$(answers load her)" = here.livepatch ]
+    tool --completion fish
+    exits 2
+}
