@@ -111,6 +111,22 @@ TEST_F(Files, PruneKeepsTheNewestAndTheRecent) {
     EXPECT_FALSE(fs::exists(cache->path("state", "1")));
 }
 
+TEST_F(Files, SweepTakesOnlyFoldersThatNobodyUses) {
+    auto cache = Cache::open(at("cache"));
+    ASSERT_TRUE(cache);
+    auto used = ScratchFolder::make(cache->root());
+    ASSERT_TRUE(used);
+    const fs::path left = cache->root() / "run-killed", young = cache->root() / "run-young";
+    for (const fs::path& folder : {left, young})
+        fs::create_directory(folder);
+    for (const fs::path& folder : {left, used->path()})
+        fs::last_write_time(folder, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    cache->sweep();
+    EXPECT_FALSE(fs::exists(left));
+    EXPECT_TRUE(fs::exists(young));
+    EXPECT_TRUE(fs::exists(used->path()));
+}
+
 TEST_F(Files, LockIsHeldByOne) {
     auto first = FileLock::try_take(at("lock"));
     ASSERT_TRUE(first);

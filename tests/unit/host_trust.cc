@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Signatures and the policy about them.
+#include "host_fixture.h"
+#include "payload/manifest/signature.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
+namespace xlp::host::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+struct SignedTest : VerbTest {
+    manifest::Key key;
+
+    SignedTest() {
+        const fs::path pem = root.paths.root / "private.pem";
+        manifest::KeyHandle pair(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+        std::FILE* f = std::fopen(pem.c_str(), "w");
+        PEM_write_PrivateKey(f, pair.get(), nullptr, nullptr, 0, nullptr, nullptr);
+        std::fclose(f);
+        fs::create_directories(root.paths.keys());
+        f = std::fopen((root.paths.keys() / "publisher.pem").c_str(), "w");
+        PEM_write_PUBKEY(f, pair.get());
+        std::fclose(f);
+        key = *manifest::read_private_key(pem);
+    }
+    void sign(const fs::path& payload) {
+        auto bytes = *elf::read_file(payload);
+        auto text = read_if_there(manifest::manifest_path(payload));
+        ASSERT_TRUE(write_atomically(manifest::signature_path(payload),
+                                     *manifest::sign(bytes, (*text).value_or(""), key)));
+    }
+};
+
+TEST_F(SignedTest, RequiredSignaturesAreRequiredEverywhere) {
+    configure("signatures = \"require\"\n");
+    const std::string f = file("a", on("a"));
+    store("one", on("a"));
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{"load", f},
+                                               {"upload", "x", f},
+                                               {"install", f},
+                                               {"sync"},
+                                               {"verify", f},
+                                               {"load", "--force", f}}) {
+        EXPECT_EQ(xlp(words).code, 1) << words[0];
+        EXPECT_TRUE(xen.entries.empty()) << words[0];
+    }
+}
+
+TEST_F(SignedTest, GoodSignaturesAreTaken) {
+    configure("signatures = \"require\"\n");
+    sign(store("one", on("a")));
+    EXPECT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+    const Json j = xlp({"verify", "--json", root.paths.store() / xen_id / "one.livepatch"}).json();
+    EXPECT_EQ(j["payloads"][0]["signed_by"], key.id);
+}
+
+TEST_F(SignedTest, WrongSignaturesAreRefusedAlsoWhereNoneIsRequired) {
+    const fs::path f = store("one", on("a"));
+    sign(f);
+    auto m = *manifest::parse(**read_if_there(manifest::manifest_path(f)), "m");
+    m.title = "something else";
+    ASSERT_TRUE(write_atomically(manifest::manifest_path(f), manifest::to_text(m)));
+    EXPECT_EQ(xlp({"sync"}).code, 1);
+    EXPECT_TRUE(xen.entries.empty());
+    configure("signatures = \"off\"\n");
+    EXPECT_EQ(xlp({"sync"}).code, 0);
+}
+
+TEST_F(SignedTest, UnsignedIsWorthAWarningWhereKeysAreInstalled) {
+    const Ran r = xlp({"load", file("a", on("a"))});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("signature.missing"));
+}
+
+TEST_F(VerbTest, AMisspeltPolicyIsAnError) {
+    for (const char* text : {"signatures = \"required\"\n", "signature = \"off\"\n",
+                             "signatures = 1\n", "signatures = \n", "store = \"relative\"\n"}) {
+        configure(text);
+        const Ran r = xlp({"load", file("a", on("a"))});
+        EXPECT_EQ(r.code, 3) << text;
+        EXPECT_THAT(r.err, HasSubstr("xlp.conf:1")) << text;
+    }
+    EXPECT_TRUE(xen.entries.empty());
+}
+
+} // namespace
+} // namespace xlp::host::test
