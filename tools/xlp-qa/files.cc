@@ -167,12 +167,16 @@ void Cache::prune(std::string_view kind, std::size_t keep) const {
 }
 
 void Cache::sweep() const {
-    const auto old = fs::file_time_type::clock::now() - std::chrono::hours(24);
+    // between its making and its locking, a folder is very young
+    const auto settled = fs::file_time_type::clock::now() - std::chrono::minutes(1);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
         std::error_code e;
-        if (entry.path().filename().string().starts_with("run-") && entry.is_directory(e)
-            && entry.last_write_time(e) < old)
+        if (!entry.path().filename().string().starts_with("run-") || !entry.is_directory(e)
+            || entry.last_write_time(e) > settled)
+            continue;
+        Descriptor folder(::open(entry.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (folder.get() >= 0 && flock(folder.get(), LOCK_EX | LOCK_NB) == 0)
             fs::remove_all(entry.path(), e);
     }
 }
@@ -181,7 +185,10 @@ Result<ScratchFolder> ScratchFolder::make(const fs::path& parent) {
     std::string name = (parent / "run-XXXXXX").string();
     if (!mkdtemp(name.data()))
         return fail(unwritable(name, errno));
-    return ScratchFolder(name);
+    Descriptor lock(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (lock.get() >= 0)
+        flock(lock.get(), LOCK_EX | LOCK_NB); // without, it is only swept too early
+    return ScratchFolder(name, std::move(lock));
 }
 
 ScratchFolder::~ScratchFolder() {

@@ -56,7 +56,7 @@ public:
     // open stays readable there; nothing is removed that was used within the last hour.
     void prune(std::string_view kind, std::size_t keep) const;
 
-    // Removes scratch folders that a killed process left more than a day ago.
+    // Removes scratch folders that a killed process left behind.
     void sweep() const;
 
 private:
@@ -64,19 +64,22 @@ private:
     fs::path root_;
 };
 
-// A new empty folder run-XXXXXX in `parent`, removed with all its content by the destructor.
+// A new empty folder run-XXXXXX in `parent`, removed with all its content by the destructor. It is
+// locked while it is in use, so that Cache::sweep() can tell.
 class ScratchFolder {
 public:
     static Result<ScratchFolder> make(const fs::path& parent);
-    ScratchFolder(ScratchFolder&& o) noexcept : path_(std::move(o.path_)) { o.path_.clear(); }
+    ScratchFolder(ScratchFolder&& o) noexcept
+        : path_(std::exchange(o.path_, {})), lock_(std::move(o.lock_)) {}
     ScratchFolder& operator=(ScratchFolder&&) = delete;
     ~ScratchFolder();
 
     const fs::path& path() const { return path_; }
 
 private:
-    explicit ScratchFolder(fs::path p) : path_(std::move(p)) {}
+    ScratchFolder(fs::path p, Descriptor lock) : path_(std::move(p)), lock_(std::move(lock)) {}
     fs::path path_;
+    Descriptor lock_;
 };
 
 } // namespace xlp::qa
