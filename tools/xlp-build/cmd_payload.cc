@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-build payload: from a source tree and patches to a proven payload with its manifest.
-#include "payload/elf/writer.h"
-#include "payload/manifest/manifest.h"
+#include "payload/elf/object.h"
 #include "tools/xlp-build/assemble.h"
 #include "tools/xlp-build/compile_request.h"
 #include "tools/xlp-build/explain.h"
 #include "tools/xlp-build/process.h"
+#include "tools/xlp-build/publish.h"
 #include "tools/xlp-build/verbs.h"
 
 #include <fmt/format.h>
@@ -105,36 +105,6 @@ Result<std::vector<manifest::Input>> inputs_of(const po::variables_map& vm,
     return inputs;
 }
 
-// The payload and its manifest; the manifest first, so that no payload is ever without one.
-Result<void> publish(const fs::path& output, const manifest::Manifest& given,
-                     std::vector<manifest::Input> inputs, const xen::Image& image,
-                     const emit::Payload& payload) {
-    auto m = manifest::describe(payload.bytes, output.filename().string());
-    if (!m)
-        return tl::unexpected(std::move(m.error()));
-    m->name = given.name;
-    m->title = given.title;
-    m->advisories = given.advisories;
-    m->cves = given.cves;
-    m->supersedes = given.supersedes;
-    m->tool = given.tool;
-    m->tool_version = given.tool_version;
-    m->xen_version = image.version().text();
-    m->inputs = std::move(inputs);
-    const std::string json = manifest::to_text(*m);
-    const fs::path beside = manifest::manifest_path(output);
-    if (auto ok = elf::write_file(
-            beside, {reinterpret_cast<const std::uint8_t*>(json.data()), json.size()});
-        !ok)
-        return ok;
-    if (auto ok = elf::write_file(output, payload.bytes); !ok) {
-        std::error_code ignored;
-        fs::remove(beside, ignored);
-        return ok;
-    }
-    return {};
-}
-
 Result<void> keep_objects(const fs::path& folder, const std::vector<ObjectPair>& pairs) {
     std::error_code error;
     for (const ObjectPair& p : pairs)
@@ -195,7 +165,8 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, cl
     options.depends = *depends;
     options.jobs = request.toolchain.jobs;
     options.allowances.granted = strings(vm, "allow");
-    const manifest::Manifest given = about(vm, name);
+    manifest::Manifest given = about(vm, name);
+    given.inputs = std::move(*inputs);
     options.modinfo = manifest::modinfo(given);
     options.compile_stable = [&](const ObjectPair& pair) -> Result<fs::path> {
         for (const CompiledUnit& c : build->units)
@@ -208,9 +179,12 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, cl
         return tl::unexpected(std::move(assembly.error()));
     append(findings, assembly->findings);
     doc.update(describe(*assembly));
-    if (auto ok = publish(output, given, std::move(*inputs), *image, assembly->payload); !ok)
+    if (auto ok = publish(output, given, *image, *assembly); !ok)
         return ok;
     doc["output"] = output.string();
+    if (vm.count("report"))
+        if (auto ok = write_report(output, *image, text(vm, "report")); !ok)
+            return ok;
     out.progress_end();
     for (const std::string& line : explain(*assembly))
         vm.count("explain") ? out.text(line) : out.detail(line);
@@ -243,6 +217,7 @@ cli::Verb payload_verb() {
         "allow", list()->value_name("CODE[:NAME]"),
         "accept a refusal of this code, or of this code for one function or datum (repeatable)")(
         "explain", "say of everything in the payload why it is there")(
+        "report", one()->value_name("FILE.html"), "also write a page about the payload")(
         "keep", one()->value_name("DIR"), "keep the compiled objects there");
     v.examples =
         "  xlp-build payload --source xen-4.17.5 --patch xsa480.patch --config xen.config \\\n"
