@@ -273,10 +273,20 @@ void Comparison::variables() {
               });
 }
 
+// What is in memory: a structure of one member is that member.
+std::uint64_t content(Side& side, TypeId type) {
+    const TypeId t = side.identity.strip(type);
+    if (side.model.types[t].aggregate())
+        if (const auto leaves = side.identity.leaves(t);
+            leaves.size() == 1 && leaves[0].bit_size == 8 * side.identity.size_of(t))
+            return leaves[0].identity;
+    return side.identity.of(t);
+}
+
 void Comparison::variable(const Variable& was, const Variable& is) {
     const std::uint64_t old_size = before_.identity.size_of(was.type);
     const std::uint64_t new_size = after_.identity.size_of(is.type);
-    if (old_size == new_size && before_.identity.of(was.type) == after_.identity.of(is.type))
+    if (old_size == new_size && content(before_, was.type) == content(after_, is.type))
         return;
     std::vector<MemberChange> members;
     std::string because_of;
