@@ -3,9 +3,9 @@
 
 int main(int argc, char** argv) {
     using namespace xlp::build;
-    return xlp::cli::run(
-        {"xlp-build",
-         "build live patches for the Xen hypervisor",
-         {payload_verb(), diff_verb(), verify_verb(), inspect_verb(), sign_verb(), units_verb()}},
-        argc, argv);
+    return xlp::cli::run({"xlp-build",
+                          "build live patches for the Xen hypervisor",
+                          {payload_verb(), diff_verb(), verify_verb(), inspect_verb(), sign_verb(),
+                           report_verb(), units_verb(), matrix_verb()}},
+                         argc, argv);
 }

@@ -282,6 +282,15 @@ Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain, std:
     return {};
 }
 
+Result<void> build_hypervisor(const fs::path& tree, const Toolchain& toolchain,
+                              std::stop_token stop) {
+    auto outcome = run_make(tree, toolchain, {fmt::format("-j{}", std::max(1u, toolchain.jobs))},
+                            "building the hypervisor", stop);
+    if (!outcome)
+        return fail(outcome.error());
+    return {};
+}
+
 Result<Recipes> read_recipes(const fs::path& tree, const Toolchain& toolchain,
                              std::stop_token stop) {
     // A dry run ends early where a rule needs a file that an earlier one would have made; what it

@@ -46,6 +46,10 @@ Result<void> reconfigure(const std::filesystem::path& tree, const Toolchain&, st
 // Makes every generated header; takes little where all are up to date. Errors: `prepare.failed`.
 Result<void> make_headers(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
 
+// Builds the hypervisor as a whole in a configured tree: xen/xen-syms, xen/xen.gz. Errors:
+// `prepare.failed`.
+Result<void> build_hypervisor(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
+
 // The recipes of a tree whose headers are made.
 Result<Recipes> read_recipes(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
 

@@ -10,7 +10,9 @@ cli::Verb payload_verb();
 cli::Verb diff_verb();
 cli::Verb inspect_verb();
 cli::Verb sign_verb();
+cli::Verb report_verb();
 cli::Verb verify_verb(); // cmd_verify.cc
 cli::Verb units_verb();
+cli::Verb matrix_verb();
 
 } // namespace xlp::build

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/matrix_cases.h"
+
+#include "tools/xlp-build/process.h"
+#include "tools/xlp-build/tree.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <sstream>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::vector<std::string> fields(const std::string& line) {
+    std::vector<std::string> out;
+    std::istringstream in(line);
+    for (std::string field; std::getline(in, field, ',');)
+        out.push_back(field);
+    return out;
+}
+
+// "4.17.0" is a release's tag; anything else is a revision as it stands.
+std::string base_revision(const std::string& text, const std::string& first_commit) {
+    const std::vector<std::string> parts = words(text);
+    if (parts.empty() || parts.front() == "parent")
+        return first_commit + "^";
+    const bool release =
+        std::all_of(parts.front().begin(), parts.front().end(),
+                    [](unsigned char c) { return std::isdigit(c) != 0 || c == '.'; });
+    return release ? "RELEASE-" + parts.front() : parts.front();
+}
+
+Finding bad_list(const fs::path& list, unsigned line, std::string why) {
+    return bad_input("matrix.list", std::move(why),
+                     "The list has columns branch, xsa and commits_in_order, named in its first "
+                     "line.",
+                     {list.string(), {}, {}, line});
+}
+
+} // namespace
+
+Result<std::vector<MatrixCase>> read_cases(const fs::path& list) {
+    auto text = read_file(list);
+    if (!text)
+        return fail(text.error());
+    std::istringstream in(*text);
+    std::string line;
+    std::getline(in, line);
+    std::map<std::string, std::size_t> columns;
+    for (const std::string& name : fields(line))
+        columns.emplace(name, columns.size());
+    for (const char* needed : {"branch", "xsa", "commits_in_order"})
+        if (!columns.contains(needed))
+            return fail(bad_list(list, 1, fmt::format("There is no column `{}'.", needed)));
+    std::vector<MatrixCase> cases;
+    for (unsigned number = 2; std::getline(in, line); ++number) {
+        if (words(line).empty())
+            continue;
+        const std::vector<std::string> row = fields(line);
+        auto value = [&](const char* column) {
+            auto it = columns.find(column);
+            return it == columns.end() || it->second >= row.size() ? std::string()
+                                                                   : row[it->second];
+        };
+        MatrixCase c;
+        c.branch = value("branch");
+        c.commits = words(value("commits_in_order"));
+        if (c.branch.empty() || value("xsa").empty() || c.commits.empty())
+            return fail(bad_list(list, number, "The line lacks a branch, a name or commits."));
+        c.name = "xsa" + value("xsa");
+        const std::string base = value("base");
+        c.base = base_revision(base.empty() ? value("release_tags_on_which_it_applies") : base,
+                               c.commits.front());
+        cases.push_back(std::move(c));
+    }
+    return cases;
+}
+
+Result<std::string> Clone::git(std::vector<std::string> arguments, const fs::path& output) const {
+    Command c;
+    c.argv = {"git", "-C", folder_.string()};
+    for (std::string& a : arguments)
+        c.argv.push_back(std::move(a));
+    c.output = output;
+    auto outcome = run(c, stop_);
+    if (!outcome)
+        return fail(outcome.error());
+    if (!outcome->ok())
+        return fail(bad_input("matrix.revision",
+                              fmt::format("git {} says: {}", c.argv[3],
+                                          outcome->err.empty() ? "nothing" : outcome->err),
+                              "Check that the clone is one of Xen and has the branch.",
+                              {folder_.string(), {}, {}, 0}));
+    return std::move(outcome->out);
+}
+
+Result<std::string> Clone::resolve(const std::string& revision) const {
+    auto id = git({"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"});
+    if (!id)
+        return fail(bad_input("matrix.revision",
+                              fmt::format("The clone has no commit `{}'.", revision),
+                              "Check that the clone is one of Xen and has the branch.",
+                              {folder_.string(), {}, {}, 0}));
+    return words(*id).front();
+}
+
+Result<void> Clone::extract(const std::string& commit, const fs::path& to) const {
+    const fs::path tar = to / ".xlp-archive.tar";
+    if (auto made = git({"archive", "--format=tar", commit}, fs::absolute(tar)); !made)
+        return fail(made.error());
+    Command c;
+    c.argv = {"tar", "-x", "-f", tar.string(), "-C", to.string()};
+    auto outcome = run(c, stop_);
+    std::error_code ignored;
+    fs::remove(tar, ignored);
+    if (!outcome)
+        return fail(outcome.error());
+    if (!outcome->ok())
+        return fail(environment("file.unwritable",
+                                fmt::format("The source cannot be unpacked: {}", outcome->err),
+                                "Check the free space.", {to.string(), {}, {}, 0}));
+    return {};
+}
+
+Result<void> Clone::write_patch(const std::string& commit, const fs::path& to) const {
+    auto made = git({"format-patch", "-1", "--stdout", "--no-signature", commit, "--", "xen"},
+                    fs::absolute(to));
+    if (!made)
+        return fail(made.error());
+    return {};
+}
+
+} // namespace xlp::build

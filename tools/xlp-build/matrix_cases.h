@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a matrix consists of: fixes, each as commits of a branch and the revision that they go on
+// top of.
+#pragma once
+
+#include "payload/result.h"
+
+#include <filesystem>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace xlp::build {
+
+struct MatrixCase {
+    std::string branch;               // "4.17"
+    std::string name;                 // "xsa480"
+    std::vector<std::string> commits; // in the order in which they are applied
+    std::string base;                 // revision: "RELEASE-4.17.0", "c35a2dcd3892^"
+
+    std::string id() const { return branch + "/" + name; }
+};
+
+// Reads a list: comma-separated, its first line names the columns. `branch`, `xsa` and
+// `commits_in_order` (blanks between them) are needed; `base`, or else the first word of
+// `release_tags_on_which_it_applies` ("4.17.0"), says what the fix goes on top of; without both, or
+// with "parent of X", that is the parent of the (first) commit. Errors: `matrix.list`.
+Result<std::vector<MatrixCase>> read_cases(const std::filesystem::path& list);
+
+// A git repository, bare or not; only read.
+class Clone {
+public:
+    Clone(std::filesystem::path folder, std::stop_token stop)
+        : folder_(std::move(folder)), stop_(std::move(stop)) {}
+
+    // The full id of a revision. Errors: `matrix.revision`.
+    Result<std::string> resolve(const std::string& revision) const;
+    // The files of a commit, into a folder that is there.
+    Result<void> extract(const std::string& commit, const std::filesystem::path& to) const;
+    // A commit as a patch of what it does below xen/.
+    Result<void> write_patch(const std::string& commit, const std::filesystem::path& to) const;
+
+private:
+    Result<std::string> git(std::vector<std::string> arguments,
+                            const std::filesystem::path& output = {}) const;
+
+    std::filesystem::path folder_;
+    std::stop_token stop_;
+};
+
+} // namespace xlp::build
