@@ -117,10 +117,10 @@ TEST_F(Files, SweepTakesOnlyFoldersThatNobodyUses) {
     auto used = ScratchFolder::make(cache->root());
     ASSERT_TRUE(used);
     const fs::path left = cache->root() / "run-killed", young = cache->root() / "run-young";
-    for (const fs::path& folder : {left, young})
-        fs::create_directory(folder);
-    for (const fs::path& folder : {left, used->path()})
-        fs::last_write_time(folder, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    for (const fs::path& f : {left, young})
+        fs::create_directory(f);
+    for (const fs::path& f : {left, used->path()})
+        fs::last_write_time(f, fs::file_time_type::clock::now() - std::chrono::hours(1));
     cache->sweep();
     EXPECT_FALSE(fs::exists(left));
     EXPECT_TRUE(fs::exists(young));
