@@ -30,7 +30,7 @@ details{margin:.6rem 0;border:1px solid var(--line);border-radius:.4rem}
 summary{padding:.5rem .8rem;background:var(--soft);cursor:pointer}
 .bar{display:flex;height:1.6rem;margin:.8rem 0;border-radius:.3rem;overflow:hidden}
 .bar span{min-width:2px;border-right:1px solid var(--bg)}
-.bar .text{background:var(--text)}.bar .rw{background:var(--rw)}.bar .ro{background:var(--ro)}
+.bar .text{background:var(--text)}.bar .data{background:var(--rw)}.bar .read-only{background:var(--ro)}
 @media(max-width:40rem){dl{grid-template-columns:1fr}dt{font-weight:600}}
 )";
 
