@@ -280,10 +280,12 @@ void Output::progress(const std::string& line) const {
     if (common_.quiet || common_.json || !isatty(STDERR_FILENO))
         return;
     std::cerr << "\r\x1b[K" << line << std::flush;
+    drawn_ = !line.empty();
 }
 
 void Output::progress_end() const {
-    progress("");
+    if (drawn_)
+        progress("");
 }
 
 void Output::findings(const Findings& list) const {

@@ -49,6 +49,7 @@ public:
 private:
     bool stderr_color() const;
     Common common_;
+    mutable bool drawn_ = false; // a line of progress is on the terminal
 };
 
 // stderr goes to systemd's journal: findings carry priorities then, and no colour.
