@@ -13,7 +13,6 @@
 namespace xlp::diff {
 
 using atom::Atom;
-using atom::Module;
 using atom::no_atom;
 using atom::Reference;
 using xen::SectionClass;
