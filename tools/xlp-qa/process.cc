@@ -53,6 +53,7 @@ void become(char* const* argv, const char* folder, const int* passed, int count,
 
 Result<Child> Child::start(const std::vector<std::string>& argv, const Options& options) {
     std::vector<char*> args;
+    args.reserve(argv.size() + 1);
     for (const std::string& a : argv)
         args.push_back(const_cast<char*>(a.c_str())); // execvp's type; it does not write
     args.push_back(nullptr);
