@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The matrix's list of fixes, and its tables.
+#include "tools/xlp-build/matrix_run.h"
+#include "tools/xlp-build/tree.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace xlp::build {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Matrix : public testing::Test {
+protected:
+    void SetUp() override { fs::create_directories(folder_); }
+    void TearDown() override { fs::remove_all(folder_); }
+
+    Result<std::vector<MatrixCase>> read(const std::string& text) {
+        EXPECT_TRUE(write_file(folder_ / "list.csv", text));
+        return read_cases(folder_ / "list.csv");
+    }
+
+    fs::path folder_ = fs::temp_directory_path() / ("xlp-matrix-" + std::to_string(getpid()));
+};
+
+TEST_F(Matrix, BaseIsAReleaseTheFirstCommitsParentOrARevision) {
+    auto cases = read("branch,xsa,commits_in_order,release_tags_on_which_it_applies,base\n"
+                      "4.17,430,8b5be1fe938f,4.17.0 4.17.1,\n"
+                      "\n"
+                      "4.17,434,c35a2dcd3892 ecb2a3cea9c7,parent of c35a2dcd3892,\n"
+                      "4.17,501,1cc5e5babc1a,4.17.0,caf651fdbcad\n"
+                      "4.17,505,7b8ea878a93f\n");
+    ASSERT_TRUE(cases);
+    ASSERT_EQ(cases->size(), 4U);
+    EXPECT_EQ((*cases)[0].id(), "4.17/xsa430");
+    EXPECT_EQ((*cases)[0].base, "RELEASE-4.17.0");
+    EXPECT_EQ((*cases)[1].base, "c35a2dcd3892^");
+    EXPECT_EQ((*cases)[1].commits.size(), 2U);
+    EXPECT_EQ((*cases)[2].base, "caf651fdbcad");
+    EXPECT_EQ((*cases)[3].base, "7b8ea878a93f^");
+}
+
+TEST_F(Matrix, ListsThatLackSomethingAreRefusedWithTheLine) {
+    EXPECT_FALSE(read("branch,commits_in_order\n"));
+    auto cases = read("branch,xsa,commits_in_order\n4.17,430,8b5be1fe938f\n4.17,431,\n");
+    ASSERT_FALSE(cases);
+    EXPECT_EQ(cases.error()[0].code, "matrix.list");
+    EXPECT_EQ(cases.error()[0].where.line, 3U);
+}
+
+TEST_F(Matrix, OnlyPayloadsThatXenTookAndRefusalsAreGood) {
+    MatrixRow row;
+    row.verdict = "payload";
+    EXPECT_TRUE(row.good());
+    row.nested = "failed at apply xsa1";
+    EXPECT_FALSE(row.good());
+    row.nested = "passed";
+    EXPECT_TRUE(row.good());
+    row.verdict = "refused";
+    EXPECT_TRUE(row.good());
+    row.verdict = "exit code 139";
+    EXPECT_FALSE(row.good());
+}
+
+TEST_F(Matrix, TablesSayTheSame) {
+    MatrixRow row;
+    row.about = {"4.17", "xsa431", {"66c930ceac39"}, "RELEASE-4.17.0"};
+    row.verdict = "refused";
+    row.codes = {"data.per-cpu-new"};
+    ASSERT_TRUE(write_tables(folder_, {row}));
+    EXPECT_NE(read_file(folder_ / "table.csv")
+                  ->find("4.17,xsa431,RELEASE-4.17.0,refused,"
+                         "data.per-cpu-new"),
+              std::string::npos);
+    EXPECT_NE(read_file(folder_ / "table.md")->find("| refused: `data.per-cpu-new` |"),
+              std::string::npos);
+    const auto json = cli::Json::parse(*read_file(folder_ / "table.json"));
+    EXPECT_EQ(json[0]["codes"][0], "data.per-cpu-new");
+}
+
+} // namespace
+} // namespace xlp::build
