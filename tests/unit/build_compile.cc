@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The whole way from a patch to pairs of objects, on a small tree.
+#include "build_small_xen.h"
+#include "tools/xlp-build/compile.h"
+#include "tools/xlp-build/process.h"
+
+#include <chrono>
+#include <csignal>
+#include <gmock/gmock.h>
+#include <thread>
+
+namespace xlp::build {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class Compile : public SmallXen {
+protected:
+    Request request(std::vector<fs::path> patches) const {
+        return {root / "source", std::move(patches), root / "config", root / "cache", {}};
+    }
+
+    static Result<Build> build(const Request& r) { return build_units(r, ignore, {}); }
+
+    static void ignore(const std::string&) {}
+
+    // The code of one function of an object.
+    std::string code(const fs::path& object, const std::string& function) const {
+        const std::string out = (root / "code").string();
+        auto r = run(
+            {.argv = {"objcopy", "-O", "binary", "-j", ".text." + function, object.string(), out}},
+            {});
+        EXPECT_TRUE(r && r->ok());
+        return read_file(out).value_or("");
+    }
+
+    static std::vector<std::string> objects(const Build& b) {
+        std::vector<std::string> list;
+        for (const CompiledUnit& u : b.units)
+            list.push_back(u.unit.object);
+        return list;
+    }
+
+    static Finding only_error(const Result<Build>& r) {
+        EXPECT_FALSE(r);
+        if (r)
+            return {};
+        EXPECT_THAT(r.error(), SizeIs(1));
+        return r.error().front();
+    }
+
+    std::string everything_in(const fs::path& folder) const {
+        auto files = list_tree(folder);
+        EXPECT_TRUE(files);
+        return files ? hash_tree(folder, *files, {}).value_or("") : "";
+    }
+};
+
+TEST_F(Compile, a_patched_source_gives_a_pair_and_the_source_stays_as_it_is) {
+    const std::string before = everything_in(root / "source");
+    auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
+    ASSERT_TRUE(b);
+    EXPECT_EQ(b->trees.version.text(), "4.17.9");
+    ASSERT_THAT(objects(*b), ElementsAre("common/two.o"));
+    EXPECT_THAT(b->units[0].unit.reasons, ElementsAre("is patched itself"));
+    EXPECT_NE(code(b->units[0].original, "two"), "");
+    EXPECT_NE(code(b->units[0].original, "two"), code(b->units[0].patched, "two"));
+    EXPECT_EQ(everything_in(root / "source"), before);
+    EXPECT_FALSE(fs::exists(root / "source/xen/.config"));
+}
+
+TEST_F(Compile, a_header_matters_to_those_who_use_what_changed) {
+    auto b = build(
+        request({patch("xen/include/xen/help.h", 4, "    return p->a;", "    return p->a + 1;")}));
+    ASSERT_TRUE(b);
+    ASSERT_THAT(objects(*b), ElementsAre("common/one.o"));
+    EXPECT_THAT(b->units[0].unit.reasons[0], HasSubstr("xen/include/xen/help.h: help"));
+    ASSERT_THAT(b->unchanged, SizeIs(1));
+    EXPECT_EQ(b->unchanged[0].object, "common/two.o");
+}
+
+TEST_F(Compile, a_generated_header_is_made_again) {
+    auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
+    ASSERT_TRUE(b);
+    EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
+}
+
+TEST_F(Compile, a_second_run_compiles_nothing_again) {
+    const Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
+    auto first = build(r);
+    ASSERT_TRUE(first);
+    const auto time = fs::last_write_time(first->units[0].original);
+    auto second = build(r);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->units[0].original, first->units[0].original);
+    EXPECT_EQ(fs::last_write_time(second->units[0].original), time);
+}
+
+TEST_F(Compile, the_path_of_the_cache_is_in_no_object) {
+    auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
+    ASSERT_TRUE(b);
+    for (const fs::path& object : {b->units[0].original, b->units[0].patched})
+        EXPECT_THAT(*read_file(object), testing::Not(HasSubstr(root.string())));
+}
+
+TEST_F(Compile, stable_lines_leave_the_code_below_a_change_as_it_was) {
+    auto b = build(request({patch("xen/common/one.c", 4, "    return help(p) + 1;",
+                                  "    int x = help(p);\n\n    return x + 2;")}));
+    ASSERT_TRUE(b);
+    const CompiledUnit& one = b->units.at(0);
+    EXPECT_NE(code(one.original, "line"), code(one.patched, "line"));
+    auto stable = compile_stable(*b, one.unit, {});
+    ASSERT_TRUE(stable);
+    EXPECT_EQ(code(one.original, "line"), code(*stable, "line"));
+    EXPECT_NE(code(one.original, "one"), code(*stable, "one"));
+    EXPECT_EQ(b->lines.original("common/one.c", 9), 7u);
+}
+
+TEST_F(Compile, without_moved_lines_there_is_no_stable_twin) {
+    auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
+    ASSERT_TRUE(b);
+    auto stable = compile_stable(*b, b->units[0].unit, {});
+    ASSERT_TRUE(stable);
+    EXPECT_TRUE(stable->empty());
+}
+
+TEST_F(Compile, a_new_unit_has_no_original) {
+    const fs::path file = root / "new.patch";
+    put_at(file, "--- /dev/null\n+++ b/xen/common/three.c\n@@ -0,0 +1 @@\n+int three = 3;\n"
+                 "--- a/xen/Makefile\n+++ b/xen/Makefile\n@@ -6 +6 @@\n"
+                 "-OBJS := common/one.o common/two.o arch/x86/low.o\n"
+                 "+OBJS := common/one.o common/three.o common/two.o arch/x86/low.o\n");
+    auto b = build(request({file}));
+    ASSERT_TRUE(b);
+    ASSERT_THAT(objects(*b), ElementsAre("common/three.o"));
+    EXPECT_TRUE(b->units[0].original.empty());
+    EXPECT_TRUE(fs::exists(b->units[0].patched));
+}
+
+TEST_F(Compile, a_flag_for_every_unit_is_refused) {
+    auto f = only_error(build(request({patch("xen/Makefile", 5,
+                                             "CFLAGS := -O2 -nostdinc -Iinclude "
+                                             "-include include/xen/config.h "
+                                             "$(EXTRA_CFLAGS_XEN_CORE)",
+                                             "CFLAGS := -O1 -nostdinc -Iinclude -include "
+                                             "include/xen/config.h $(EXTRA_CFLAGS_XEN_CORE)")})));
+    EXPECT_EQ(f.code, "patch.changes-every-unit");
+    EXPECT_EQ(f.failure, Failure::refused);
+    EXPECT_THAT(f.why, HasSubstr("+[-O1]"));
+}
+
+TEST_F(Compile, a_patch_that_does_not_compile_is_the_patchs_fault) {
+    auto f = only_error(
+        build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return UNKNOWN;")})));
+    EXPECT_EQ(f.code, "patch.does-not-compile");
+    EXPECT_EQ(f.failure, Failure::input);
+    EXPECT_EQ(f.where.source, "xen/common/two.c");
+    EXPECT_EQ(f.where.line, 4u);
+    EXPECT_THAT(f.why, HasSubstr("UNKNOWN"));
+}
+
+TEST_F(Compile, a_patch_for_the_tools_only_is_refused) {
+    auto f = only_error(build(request({patch("tools/tool.c", 1, "int tool;", "int two;")})));
+    EXPECT_EQ(f.code, "patch.no-hypervisor-code");
+    EXPECT_EQ(f.failure, Failure::refused);
+    EXPECT_THAT(f.why, HasSubstr("tools/tool.c"));
+}
+
+TEST_F(Compile, a_patch_that_changes_only_comments_of_headers_is_refused) {
+    auto f = only_error(build(request({patch("xen/include/xen/help.h", 1, "struct s { int a; };",
+                                             "struct s { int a; }; /* said */")})));
+    EXPECT_EQ(f.code, "patch.no-unit-affected");
+}
+
+TEST_F(Compile, a_configuration_without_live_patching_is_refused) {
+    put_at(root / "config", "# CONFIG_LIVEPATCH is not set\n");
+    auto f = only_error(
+        build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")})));
+    EXPECT_EQ(f.code, "config.no-livepatch");
+    EXPECT_EQ(f.failure, Failure::input);
+}
+
+TEST_F(Compile, a_folder_that_is_no_xen_is_refused) {
+    fs::remove(root / "source/xen/Makefile");
+    auto f = only_error(
+        build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")})));
+    EXPECT_EQ(f.code, "source.not-xen");
+    EXPECT_EQ(f.failure, Failure::input);
+}
+
+TEST_F(Compile, a_compiler_that_is_not_there) {
+    Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
+    r.toolchain.cc = "no-such-compiler";
+    auto f = only_error(build(r));
+    EXPECT_EQ(f.code, "compiler.missing");
+    EXPECT_EQ(f.failure, Failure::environment);
+}
+
+TEST_F(Compile, a_cache_that_cannot_be) {
+    put_at(root / "cache", "a file\n");
+    auto f = only_error(
+        build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")})));
+    EXPECT_EQ(f.code, "cache.unusable");
+    EXPECT_EQ(f.failure, Failure::environment);
+}
+
+TEST_F(Compile, an_interrupt_leaves_no_process_and_no_half_made_file) {
+    // compiles as ever, but for the unit: there it tells its number and waits for its end
+    const fs::path cc = root / "cc";
+    put_at(cc, "#!/bin/sh\ncase \"$*\" in *-ffile-prefix-map*two.c*) echo $$ > '"
+                   + (root / "pid").string() + "'; exec sleep 600;; esac\nexec gcc \"$@\"\n");
+    fs::permissions(cc, fs::perms::owner_all);
+    Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
+    r.toolchain.cc = cc.string();
+    std::stop_source stop;
+    std::jthread interrupter([&](std::stop_token end) {
+        while (!end.stop_requested() && !fs::exists(root / "pid"))
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        stop.request_stop();
+    });
+    auto b = build_units(r, ignore, stop.get_token());
+    EXPECT_EQ(only_error(b).code, "interrupted");
+    ASSERT_TRUE(fs::exists(root / "pid"));
+    const pid_t pid = std::stoi(*read_file(root / "pid"));
+    EXPECT_EQ(kill(pid, 0), -1);
+    EXPECT_EQ(errno, ESRCH);
+    for (const auto& e : fs::recursive_directory_iterator(root / "cache")) {
+        EXPECT_THAT(e.path().filename().string(), testing::Not(HasSubstr(".tmp")));
+        EXPECT_NE(e.path().filename(), "two.o");
+    }
+}
+
+} // namespace
+} // namespace xlp::build
