@@ -41,6 +41,12 @@ TEST_F(Matrix, BaseIsAReleaseTheFirstCommitsParentOrARevision) {
     EXPECT_EQ((*cases)[3].base, "7b8ea878a93f^");
 }
 
+TEST_F(Matrix, LinesMayEndInACarriageReturn) {
+    auto cases = read("branch,xsa,commits_in_order,base\r\n4.17,430,8b5be1fe938f,4.17.0\r\n");
+    ASSERT_TRUE(cases);
+    EXPECT_EQ((*cases)[0].base, "RELEASE-4.17.0");
+}
+
 TEST_F(Matrix, ListsThatLackSomethingAreRefusedWithTheLine) {
     EXPECT_FALSE(read("branch,commits_in_order\n"));
     auto cases = read("branch,xsa,commits_in_order\n4.17,430,8b5be1fe938f\n4.17,431,\n");

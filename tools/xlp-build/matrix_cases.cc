@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<std::string> fields(const std::string& line) {
+std::vector<std::string> fields(std::string line) {
+    if (line.ends_with('\r')) // lines may end as a spreadsheet writes them
+        line.pop_back();
     std::vector<std::string> out;
     std::istringstream in(line);
     for (std::string field; std::getline(in, field, ',');)
