@@ -218,10 +218,9 @@ void Decomposer::split_at_symbols(const elf::Section& s) {
             ++n;
         const std::uint64_t limit = n < symbols.size() ? symbols[n]->value : s.size;
         std::uint64_t end = std::min(begin + symbols[i]->size, limit);
-        if (symbols[i]->size == 0)
+        // a label without a size, or e.g. a .subsection of inline assembly behind the function
+        if (symbols[i]->size == 0 || (s.executable() && referred(end, limit)))
             end = limit;
-        else if (s.executable() && referred(end, limit))
-            end = limit; // e.g. a .subsection of inline assembly behind the function
         add(s, begin, end - begin);
         next_free = end;
     }

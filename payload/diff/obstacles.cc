@@ -7,7 +7,6 @@
 namespace xlp::diff {
 
 using atom::Atom;
-using atom::Module;
 using xen::SectionClass;
 
 namespace {

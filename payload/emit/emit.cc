@@ -283,7 +283,8 @@ Result<Payload> Emitter::finish() {
     constexpr std::size_t longest = xen::max_symbol_name - 9;
     for (std::uint32_t s : named_anew_) {
         std::string& name = out_.object().symbols[s].name;
-        name = name.substr(0, longest) + mark;
+        name.resize(std::min(name.size(), longest));
+        name += mark;
     }
     const std::uint32_t note = out_.open(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4);
     out_.section(note).bytes = elf::make_build_id_note(payload.build_id);
