@@ -113,7 +113,8 @@ Step relocate(Loading& l) {
         if (h.sh_link != l.symbol_table)
             return refuse(l, t, -EINVAL, "load.relocations.link",
                           fmt::format("Relative link of {} is incorrect ({}, expected={})",
-                                      l.sections[i].name, h.sh_link, l.symbol_table));
+                                      l.sections[i].name, static_cast<std::int32_t>(h.sh_link),
+                                      l.symbol_table));
         if (!h.sh_size)
             continue;
         if (h.sh_entsize < (h.sh_type == SHT_RELA ? sizeof(Elf64_Rela) : sizeof(Elf64_Rel))

@@ -40,18 +40,19 @@ void add_header_cases(Cases& c) {
         std::size_t offset;
         unsigned size;
         std::vector<std::uint64_t> values;
+        bool reduced = false;
     };
     const std::uint64_t sections = Raw(const_cast<elf::Bytes&>(c.good())).header().e_shnum;
     const std::uint64_t table = Raw(const_cast<elf::Bytes&>(c.good())).header().e_shoff;
     const Field fields[] = {
-        {"magic", 0, 1, {0, 0x7e}},
+        {"magic", 0, 1, {0, 0x7e}, true},
         {"class", EI_CLASS, 1, {0, 1, 3}},
         {"data", EI_DATA, 1, {0, 2}},
         {"ident-version", EI_VERSION, 1, {0, 2}},
-        {"osabi", EI_OSABI, 1, {3, 9, 255}},
+        {"osabi", EI_OSABI, 1, {3, 9, 255}, true},
         {"abiversion", EI_ABIVERSION, 1, {1}},
-        {"type", offsetof(Elf64_Ehdr, e_type), 2, {0, 2, 3}},
-        {"machine", offsetof(Elf64_Ehdr, e_machine), 2, {0, 3, 183}},
+        {"type", offsetof(Elf64_Ehdr, e_type), 2, {0, 2, 3}, true},
+        {"machine", offsetof(Elf64_Ehdr, e_machine), 2, {0, 3, 183}, true},
         {"version", offsetof(Elf64_Ehdr, e_version), 4, {0, 2}},
         {"entry", offsetof(Elf64_Ehdr, e_entry), 8, {1}},
         {"phoff", offsetof(Elf64_Ehdr, e_phoff), 8, {1, 64}},
@@ -61,20 +62,24 @@ void add_header_cases(Cases& c) {
          {0, 1, table - 64, table + 64, c.good().size() - 1, c.good().size(), ~0ULL, 1ULL << 63}},
         {"flags", offsetof(Elf64_Ehdr, e_flags), 4, {7}},
         {"ehsize", offsetof(Elf64_Ehdr, e_ehsize), 2, {0}},
-        {"phnum", offsetof(Elf64_Ehdr, e_phnum), 2, {1, 65535}},
-        {"shentsize", offsetof(Elf64_Ehdr, e_shentsize), 2, {0, 63, 65, 128}},
+        {"phnum", offsetof(Elf64_Ehdr, e_phnum), 2, {1, 65535}, true},
+        {"shentsize", offsetof(Elf64_Ehdr, e_shentsize), 2, {0, 63, 65, 128}, true},
         {"shnum",
          offsetof(Elf64_Ehdr, e_shnum),
          2,
          {0, 1, 2, sections - 1, sections + 1, 1023, 1024, 65535}},
-        {"shstrndx", offsetof(Elf64_Ehdr, e_shstrndx), 2, {0, 1, sections - 2, sections, 65535}},
+        {"shstrndx",
+         offsetof(Elf64_Ehdr, e_shstrndx),
+         2,
+         {0, 1, sections - 2, sections, 65535},
+         true},
     };
     for (const Field& f : fields)
         for (std::uint64_t value : f.values)
             c.raw(
                 fmt::format("header.{}.{:#x}", f.name, value),
                 [&](const Raw& r) { std::memcpy(&r.at<char>(f.offset), &value, f.size); },
-                value == f.values.front());
+                value == f.values.front() && f.reduced);
 }
 
 void add_section_cases(Cases& c) {
@@ -105,7 +110,7 @@ void add_section_cases(Cases& c) {
          false},
         {"name-far", [](Elf64_Shdr& s) { s.sh_name = 1U << 20; }, false},
         {"name-0", [](Elf64_Shdr& s) { s.sh_name = 0; }, true},
-        {"link-0", [](Elf64_Shdr& s) { s.sh_link = 0; }, false},
+        {"link-0", [](Elf64_Shdr& s) { s.sh_link = 0; }, true},
         {"link-far", [](Elf64_Shdr& s) { s.sh_link = 1000; }, false},
         {"info-0", [](Elf64_Shdr& s) { s.sh_info = 0; }, false},
         {"info-far", [](Elf64_Shdr& s) { s.sh_info = 1000; }, false},
@@ -125,7 +130,8 @@ void add_section_cases(Cases& c) {
         for (const Damage& d : damages)
             c.raw(
                 fmt::format("sections.{}.{}", original.name_of(original.section(i)), d.name),
-                [&](const Raw& r) { d.apply(r.section(i)); }, d.reduced && i == 4);
+                [&](const Raw& r) { d.apply(r.section(i)); },
+                d.reduced && (i == 4 || original.section(i).sh_type == SHT_SYMTAB));
     c.raw("sections.bss-2M+1", [](const Raw& r) { r.section(".bss.xlp").sh_size = 0x200001; });
     c.raw("sections.bss-2M", [](const Raw& r) { r.section(".bss.xlp").sh_size = 0x200000; });
     for (const char* table : {".strtab", ".shstrtab"}) {
@@ -176,7 +182,7 @@ void add_symbol_cases(Cases& c) {
     for (std::size_t length : {126U, 127U, 128U, 5000U})
         c.built(fmt::format("symbols.long-{}", length),
                 [&](Builder& b) { b.symbol(std::string(length, 'n'), 1, 24); });
-    c.built("symbols.long-unknown", [](Builder& b) { b.symbol(std::string(5000, 'n')); });
+    c.built("symbols.long-unknown", [](Builder& b) { b.symbol(std::string(500, 'n')); });
     c.built("symbols.init", [](Builder& b) { b.symbol("__init_begin"); });
 }
 
@@ -193,7 +199,10 @@ void add_relocation_cases(Cases& c) {
                 c.raw(
                     fmt::format("relocations.{}.{}.{}", target, n, what),
                     [&](const Raw& r) { damage(r.relocation(target, n)); },
-                    n == 0 && target == std::string_view(".livepatch.funcs"));
+                    n == 0 && target == std::string_view(".livepatch.funcs")
+                        && (what == std::string_view("type-11")
+                            || what == std::string_view("symbol-0")
+                            || what == std::string_view("offset-0xd0")));
             };
             for (std::uint32_t type : {0U, 1U, 2U, 3U, 4U, 9U, 10U, 11U, 24U, 42U, 255U})
                 add(fmt::format("type-{}", type).c_str(),

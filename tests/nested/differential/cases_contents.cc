@@ -211,6 +211,15 @@ void add_table_cases(Cases& c) {
         for (std::uint64_t size : {0U, 1U, 2U, 7U, 8U, 13U})
             c.raw(fmt::format("tables.{}.size-{}", table, size),
                   [&](const Raw& r) { r.section(table).sh_size = size; });
+    for (const char* table : {".altinstructions", ".ex_table", ".livepatch.hooks.load"})
+        for (std::size_t size : {0U, 1U, 8U, 14U, 28U, 80U})
+            c.built(fmt::format("tables.{}.zeros-{}", table, size), [&](Builder& b) {
+                for (elf::NewSection& s : b.object.sections)
+                    if (s.name == table) {
+                        s.relocations.clear();
+                        s.bytes.assign(size, 0);
+                    }
+            });
     c.raw(
         "tables.modinfo.unterminated",
         [](const Raw& r) { r.in<char>(".modinfo", r.section(".modinfo").sh_size - 1) = 'x'; },

@@ -22,10 +22,25 @@ struct Observed {
     std::vector<std::string> log;
 };
 
-// In the order of `cases`. A machine that dies is followed by a fresh one for the rest.
-Result<std::vector<Observed>> run(const qa::Testbed&, const std::vector<const Tried*>& cases);
+struct Comparison {
+    const Tried* tried = nullptr;
+    Observed seen;
+    std::string difference; // how reality differs from the prediction; empty if it does not
+};
 
-// How reality differs from the prediction; empty if it does not.
-std::string difference(const Tried&, const Observed&);
+// Functions of the hypervisor that the sample can be made for.
+Result<sample::Target> target_of(const xen::Image&);
+
+// All cases; small: those for CI.
+Cases all_cases(const sample::Target&, unsigned seed, unsigned random);
+
+// With the model's predictions. `match`: part of the name.
+std::vector<Tried> predicted(const Cases&, const xen::Image&, bool reduced,
+                             std::string_view match = {});
+
+// Those that shall die run each alone, the others by the dozen; after a death the rest goes on
+// on a fresh machine.
+Result<std::vector<Comparison>> compare(const qa::Testbed&, const std::vector<Tried>&,
+                                        unsigned jobs);
 
 } // namespace xlp::differential
