@@ -56,6 +56,12 @@ qa::Scenario scenario_of(const std::vector<const Tried*>& cases, std::size_t fir
     return s;
 }
 
+// Xen's text on build-ids is indented with no-break spaces.
+std::string plain(const std::string& line) {
+    static const std::regex no_break("\xc2\xa0");
+    return std::regex_replace(line, no_break, " ");
+}
+
 Observed observe(const qa::StepResult& r, const std::optional<qa::Death>& death) {
     Observed o;
     o.ran = true;
@@ -66,7 +72,7 @@ Observed observe(const qa::StepResult& r, const std::optional<qa::Death>& death)
     o.apply = errno_of(r.output, "apply");
     o.revert = errno_of(r.output, "revert");
     o.unload = errno_of(r.output, "unload");
-    o.log = r.log;
+    std::transform(r.log.begin(), r.log.end(), std::back_inserter(o.log), plain);
     return o;
 }
 
