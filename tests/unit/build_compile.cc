@@ -211,6 +211,7 @@ TEST_F(Compile, an_interrupt_leaves_no_process_and_no_half_made_file) {
     // compiles as ever, but for the unit: there it tells its number and waits for its end
     const fs::path cc = root / "cc";
     put_at(cc, "#!/bin/sh\ncase \"$*\" in *-ffile-prefix-map*two.c*) echo $$ > '"
+                   + (root / "pid.new").string() + "'; mv '" + (root / "pid.new").string() + "' '"
                    + (root / "pid").string() + "'; exec sleep 600;; esac\nexec gcc \"$@\"\n");
     fs::permissions(cc, fs::perms::owner_all);
     Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
