@@ -22,10 +22,11 @@ struct Refusal {
 using Step = std::optional<Refusal>;
 
 inline constexpr std::uint64_t page_size = 4096;
-inline std::uint64_t pages_of(std::uint64_t bytes) { // PFN_UP
-    return bytes / page_size + (bytes % page_size != 0);
+// Both wrap as Xen's PFN_UP and PAGE_ALIGN do.
+inline std::uint64_t pages_of(std::uint64_t bytes) {
+    return (bytes + page_size - 1) / page_size;
 }
-inline std::uint64_t page_align(std::uint64_t bytes) { // wraps as Xen's PAGE_ALIGN does
+inline std::uint64_t page_align(std::uint64_t bytes) {
     return (bytes + page_size - 1) & ~(page_size - 1);
 }
 

@@ -89,9 +89,10 @@ Step place(Loading& l) {
     Loaded& out = *l.result;
     out.base = next_free(l);
     out.pages = pages_of(total);
-    if (total > window_size || out.base + out.pages * page_size > xen_virt_start + window_size)
+    if (out.pages > pages_of(window_size)
+        || out.base + out.pages * page_size > xen_virt_start + window_size)
         return out_of_memory(l);
-    if (total > max_modelled_memory)
+    if (out.pages > pages_of(max_modelled_memory))
         return Refusal{-ENOMEM,
                        "load.limit",
                        "Could not allocate memory for payload",

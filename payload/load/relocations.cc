@@ -125,13 +125,13 @@ Step relocate(Loading& l) {
             return refuse(l, t, -EOPNOTSUPP, "load.relocations.rel",
                           "SHT_REL relocation unsupported", "x86-64 uses SHT_RELA.");
         const std::uint64_t count = h.sh_size / h.sh_entsize;
-        if (count > max_relocations - std::min(done, max_relocations))
-            return refuse(l, t, -ENOMEM, "load.limit", {},
-                          "The relocation sections overlap in the file; the model stops here.");
-        done += count;
-        for (std::uint64_t n = 0; n < count; ++n)
+        for (std::uint64_t n = 0; n < count; ++n) {
+            if (++done > max_relocations)
+                return refuse(l, t, -ENOMEM, "load.limit", {},
+                              "The relocation sections overlap in the file; the model stops here.");
             if (Step refusal = relocate_one(l, t, n))
                 return refusal;
+        }
     }
     return {};
 }

@@ -106,10 +106,10 @@ Step resolve_section_names(Loading& l) {
 Step read_symbols(Loading& l) {
     const Elf64_Shdr table = l.section_header(l.symbol_table);
     const Elf64_Shdr strings = l.section_header(l.string_table);
-    const std::uint64_t count = table.sh_size / table.sh_entsize;
-    // a table that wraps around the address space: the allocation or the copying fails
-    if (count > l.file.size())
-        throw Fault{l.file_address + l.file.size(), false};
+    const auto count = static_cast<std::uint32_t>(table.sh_size / table.sh_entsize);
+    if (count > l.file.size()) // the table's size wraps around the address space
+        return refuse(l, l.symbol_table, -ENOMEM, "load.symbols.memory",
+                      "Could not allocate memory for symbols");
     l.symbols.resize(count);
     for (std::uint32_t i = 1; i < count; ++i) {
         l.symbols[i].entry = table.sh_offset + std::uint64_t{i} * table.sh_entsize;

@@ -93,6 +93,8 @@ void add_section_cases(Cases& c) {
         {"offset-63", [](Elf64_Shdr& s) { s.sh_offset = 63; }, true},
         {"offset-far", [](Elf64_Shdr& s) { s.sh_offset = 1U << 30; }, false},
         {"offset-wraps", [](Elf64_Shdr& s) { s.sh_offset = -s.sh_size; }, false},
+        {"size-wraps", [](Elf64_Shdr& s) { s.sh_size = -s.sh_offset; }, false},
+        {"size-wraps-24", [](Elf64_Shdr& s) { s.sh_size = (-s.sh_offset / 24 + 1) * 24; }, false},
         {"size-0", [](Elf64_Shdr& s) { s.sh_size = 0; }, false},
         {"size-1", [](Elf64_Shdr& s) { s.sh_size = 1; }, false},
         {"size-more", [](Elf64_Shdr& s) { s.sh_size += 1; }, false},
