@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 // Part of every key: raise it when an entry's layout or our way of making it changes.
-constexpr std::string_view format = "xlp-build 1";
+constexpr std::string_view format = "xlp-build 2";
 constexpr std::size_t kept_trees = 6, kept_patched = 6;
 
 struct Patch {
@@ -284,7 +284,7 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress, st
     const fs::path cache =
         fs::absolute(request.cache.empty() ? default_cache() : request.cache, ec);
     const fs::path entry = cache / *key;
-    const fs::path patched = entry.string() + ".patched/" + key_of(*patches);
+    const fs::path patched = entry / "patched" / key_of(*patches);
     if (auto r =
             try_patches(request, *patches, cache / fmt::format("try-{}", getpid()), stop, findings);
         !r)
