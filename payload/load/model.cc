@@ -91,7 +91,7 @@ Finding finding_of(const Refusal& r, Stage stage, bool applying) {
         fmt::format("Xen would refuse to {} it with {}{}", applying ? "apply" : "load",
                     errno_text(r.error), r.log.empty() ? "." : ": " + r.log + ".");
     Finding f = refusal(r.code, std::move(why), r.remedy, r.where);
-    if (stage == Stage::header || stage == Stage::upload)
+    if (stage == Stage::header || r.code == "load.upload.size")
         f.failure = Failure::input;
     return f;
 }

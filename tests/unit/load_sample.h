@@ -5,6 +5,7 @@
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
 
+#include <array>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -178,6 +179,23 @@ inline elf::Bytes bytes_of(const Builder& b) {
     return *bytes;
 }
 
+// A value in bytes, aligned or not.
+template <class T>
+class Field {
+public:
+    explicit Field(std::uint8_t* at) : at_(at) {}
+    operator T() const {
+        T value;
+        std::memcpy(&value, at_, sizeof value);
+        return value;
+    }
+    void operator=(T value) const { std::memcpy(at_, &value, sizeof value); }
+    void operator^=(T value) const { *this = static_cast<T>(*this ^ value); }
+
+private:
+    std::uint8_t* at_;
+};
+
 // Field by field access to a payload's bytes.
 class Raw {
 public:
@@ -222,8 +240,9 @@ public:
                               + n * sizeof(Elf64_Rela));
     }
     template <class T>
-    T& in(std::string_view name, std::uint64_t offset) const {
-        return at<T>(section(name).sh_offset + offset);
+    Field<T> in(std::string_view name, std::uint64_t offset) const {
+        return Field<T>(reinterpret_cast<std::uint8_t*>(
+            &at<std::array<std::uint8_t, sizeof(T)>>(section(name).sh_offset + offset)));
     }
 
 private:

@@ -186,7 +186,8 @@ TEST_F(LoadSymbolTable, OverridesAreExempt) {
 TEST_F(LoadSymbolTable, LabelsInMergedSectionsAreExempt) {
     builder.symbol(".Lidle_loop", 2, 0);
     make();
-    for (const ResolvedSymbol& s : load_it().loaded->symbols)
+    const auto loaded = load_it().loaded;
+    for (const ResolvedSymbol& s : loaded->symbols)
         EXPECT_FALSE(s.exported && s.name == ".Lidle_loop");
 }
 
@@ -194,7 +195,8 @@ TEST_F(LoadSymbolTable, NamesAreCut) {
     builder.symbol(std::string(200, 'n'), 1, sample::helper_at);
     make();
     bool found = false;
-    for (const ResolvedSymbol& s : load_it().loaded->symbols)
+    const auto loaded = load_it().loaded;
+    for (const ResolvedSymbol& s : loaded->symbols)
         found = found || (s.exported && s.name == std::string(126, 'n'));
     EXPECT_TRUE(found);
 }
