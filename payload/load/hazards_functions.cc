@@ -205,6 +205,16 @@ void Judge::expectation(const FunctionRecord& f) {
     }
     if (!f.expect.length)
         warn(f, "load.empty-expectation", "The expectation has no bytes.");
+    const Address end = f.old_address + f.expect.length;
+    for (const xen::Range& r : l.options.rewritten)
+        if (r.begin < end && f.old_address < r.end) {
+            warn(f, "load.expectation-rewritten",
+                 fmt::format("The hypervisor may rewrite the code at {:#x} when it boots: the "
+                             "expectation can fail on hosts where it does.",
+                             std::max(r.begin, f.old_address)),
+                 "Expect fewer bytes.");
+            break;
+        }
 }
 
 void Judge::efi(const FunctionRecord& f) {

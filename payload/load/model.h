@@ -153,8 +153,10 @@ struct Options {
     std::string name = "payload";        // as in `xen-livepatch upload NAME`
     std::optional<xen::Version> version; // otherwise the image's
     std::vector<const Loaded*> below;    // uploaded and applied, in that order
-    const EfiMap* efi_map = nullptr;     // of the same build's xen.efi
-    bool check_stack_dependency = true;  // false: applied with --nodeps
+    // Code that boot may rewrite, by begin, as match::Tables::rewritten has it; may be empty.
+    std::vector<xen::Range> rewritten;
+    const EfiMap* efi_map = nullptr;    // of the same build's xen.efi
+    bool check_stack_dependency = true; // false: applied with --nodeps
 };
 
 struct Verdict {

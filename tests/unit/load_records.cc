@@ -238,6 +238,9 @@ TEST_F(LoadRecords, Expectations) {
     for (int i = 1; i <= 5; ++i)
         field<std::uint8_t>(e + i) = 0x90;
     EXPECT_TRUE(load_it().good());
+    EXPECT_FALSE(has_finding(load_it(), "load.expectation-rewritten"));
+    options.rewritten = {{FakeXen::second + 4, FakeXen::second + 6}};
+    EXPECT_TRUE(has_finding(load_it(), "load.expectation-rewritten"));
     field<std::uint8_t>(e + 5) = 0x91;
     Verdict v = load_it();
     EXPECT_EQ(v.apply.outcome, Outcome::refused);

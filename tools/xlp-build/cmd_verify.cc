@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // `xlp-build verify`: what Xen would do with a payload, without Xen.
 #include "payload/load/report.h"
+#include "payload/match/tables.h"
 #include "tools/xlp-build/verbs.h"
 
 #include <filesystem>
@@ -54,6 +55,7 @@ Result<void> read_inputs(const po::variables_map& vm, Given& given) {
     if (!findings.empty())
         return fail(std::move(findings));
     given.options.efi_map = given.efi_map ? &*given.efi_map : nullptr;
+    given.options.rewritten = match::Tables::read(given.image).rewritten;
     return {};
 }
 
