@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The host tool on the real hypervisor: stacks, the store, kills, several at once, many times over.
+// The host tool on the real hypervisor: stacks, the store, kills, several at once.
 #include "tests/nested/fixture.h"
 
 namespace xlp::qa {
@@ -111,14 +111,6 @@ TEST_F(NestedHost, OfSeveralAtOnceOneWinsAndNothingMixes) {
                                 "case \"$(states)\" in 'a=APPLIED ') n=a;; 'all=APPLIED ') n=all;; "
                                 "*) fail \"$(states)\";; esac\n"
                                 "$XLP revert $n && $XLP unload $n || fail $n\ndone")});
-}
-
-TEST_F(NestedHost, AHundredTimesInAndOut) {
-    passes({script_step("upload", "$XLP upload a /p/a.livepatch"),
-            script_step("cycles", "i=0; while [ $i -lt 100 ]; do\n"
-                                  "$XLP apply -q a && [ $(extra) = -a ] || fail apply $i\n"
-                                  "$XLP revert -q a && [ $(extra) != -a ] || fail revert $i\n"
-                                  "i=$((i + 1)); done")});
 }
 
 TEST_F(NestedHost, ARendezvousWithoutTimeIsGivenMore) {
