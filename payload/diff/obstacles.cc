@@ -14,7 +14,8 @@ namespace {
 class Survey {
 public:
     Survey(const Program& program, const Selection& selection)
-        : program_(program), something_to_apply_(!selection.items.empty()) {}
+        : program_(program), something_to_apply_(!selection.items.empty()),
+          refused_already_(has_errors(selection.findings)) {}
 
     Findings run() {
         for (const Unit& u : program_.units) {
@@ -29,7 +30,7 @@ public:
                     check(u, a);
             check_arrays(u);
         }
-        if (!something_to_apply_ && !has_errors(findings_))
+        if (!something_to_apply_ && !refused_already_ && !has_errors(findings_))
             findings_.push_back(refusal("select.nothing-changed",
                                         "The patch changes no code of the running hypervisor in "
                                         "this configuration.",
@@ -50,7 +51,7 @@ private:
     static Where at(const Unit& u, const Atom& a) { return {u.name, a.label(), u.source, 0}; }
 
     const Program& program_;
-    bool something_to_apply_;
+    bool something_to_apply_, refused_already_;
     Findings findings_;
 };
 

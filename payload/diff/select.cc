@@ -5,10 +5,12 @@
 #include "payload/diff/select.h"
 
 #include "payload/diff/obstacles.h"
+#include "payload/diff/users.h"
 
 #include <algorithm>
 #include <deque>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace xlp::diff {
 
@@ -38,6 +40,8 @@ public:
 private:
     void find_roots(std::size_t unit);
     void replace(Place, std::string reason, std::ptrdiff_t because);
+    void replace_callers(Place, const Binding& old, std::uint64_t room, std::string reason,
+                         std::ptrdiff_t because);
     std::size_t include(Place, Role, std::string reason, std::ptrdiff_t because);
     void walk();
     void follow(std::size_t item, const Reference&);
@@ -78,17 +82,46 @@ void Selector::replace(Place p, std::string reason, std::ptrdiff_t because) {
             "Check that --source, --config and --xen-syms belong together.", where_of(u, a)));
         return;
     }
-    const std::size_t i = include(p, Role::replacement, std::move(reason), because);
-    Included& item = s_.items[i];
-    item.old_name = old.name;
-    item.old_address = old.address;
+    std::uint64_t room = twin->size;
     for (const xen::ImageSymbol* symbol : binder_.image().find(old.name))
         if (symbol->size) {
-            item.old_size = room_of(binder_.image(), *symbol);
+            room = room_of(binder_.image(), *symbol);
             break;
         }
-    if (!item.old_size)
-        item.old_size = twin->size;
+    if (room < room_needed(binder_.image(), old.address))
+        return replace_callers(p, old, room, std::move(reason), because);
+    Included& item = s_.items[include(p, Role::replacement, std::move(reason), because)];
+    item.old_name = old.name;
+    item.old_address = old.address;
+    item.old_size = room;
+}
+
+// A function without room for a jump: those that call it are replaced, and call the new one. Calls
+// from units that were not compiled are looked for in the hypervisor's code (prove.cc).
+void Selector::replace_callers(Place p, const Binding& old, std::uint64_t room, std::string reason,
+                               std::ptrdiff_t because) {
+    const Unit& u = program_.units[p.unit];
+    const Users users = users_of(program_, p);
+    if (!users.holders.empty()) {
+        s_.findings.push_back(
+            refusal("select.too-short",
+                    fmt::format("The function has room for {} bytes, and a jump to its replacement "
+                                "takes {}; to replace its callers instead is not enough, for its "
+                                "address is kept in {}.",
+                                room, room_needed(binder_.image(), old.address),
+                                fmt::join(users.holders, ", ")),
+                    "Make the change in what is called through that address, or reboot.",
+                    where_of(u, program_.atom(p))));
+        return;
+    }
+    const std::size_t i = include(
+        p, Role::addition, std::move(reason) + ", too short for a jump to be put into", because);
+    s_.items[i].old_name = old.name;
+    s_.items[i].old_address = old.address;
+    for (Place caller : users.callers)
+        if (program_.twin(caller) && program_.atom(caller).section_class == SectionClass::text)
+            replace(caller, fmt::format("calls {}, which has no room for a jump", old.name),
+                    static_cast<std::ptrdiff_t>(i));
 }
 
 void Selector::find_roots(std::size_t unit) {
@@ -251,10 +284,14 @@ void Allowances::apply(Findings& findings) const {
     }
 }
 
-std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {
+std::uint64_t room_needed(const xen::Image& image, xen::Address function) {
     static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    const elf::View code = image.bytes(function.address, sizeof endbr);
-    const std::uint64_t needed = std::equal(code.begin(), code.end(), endbr) ? 9 : 5;
+    const elf::View code = image.bytes(function, sizeof endbr);
+    return std::equal(code.begin(), code.end(), std::begin(endbr), std::end(endbr)) ? 9 : 5;
+}
+
+std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {
+    const std::uint64_t needed = room_needed(image, function.address);
     if (function.size >= needed)
         return function.size;
     const xen::Address end = function.address + function.size;

@@ -24,7 +24,8 @@ struct Included {
     Role role{};
     std::string reason;          // half a sentence: "its code changed", "called by"
     std::ptrdiff_t because = -1; // index of the inclusion that needs it, -1 for roots
-    // of a replacement: the symbol that it takes the place of
+    // the symbol that it takes the place of: of a replacement, and of an addition that is too short
+    // to be replaced and comes with its callers instead
     std::string old_name;
     xen::Address old_address = 0;
     std::uint64_t old_size = 0; // bytes from old_address that belong to the old function
@@ -55,6 +56,8 @@ struct Allowances {
 
 Selection select(const Program&, const Binder&);
 
+// Bytes that a jump at the start of this function takes, an ENDBR64 before it included.
+std::uint64_t room_needed(const xen::Image&, xen::Address function);
 // What a record may declare as the old function's size: the function's own, and where that is too
 // short for a jump, the padding behind it as well.
 std::uint64_t room_of(const xen::Image&, const xen::ImageSymbol& function);

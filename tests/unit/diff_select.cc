@@ -187,4 +187,38 @@ TEST(Select, HookComesAlong) {
     EXPECT_THAT(d.codes(), IsEmpty());
 }
 
+// Compiled without alignment, so that there is no padding for a jump to be put into either.
+class TooShort : public testing::Test {
+protected:
+    Diff change(const std::string& rest) {
+        const std::string tiny =
+            "__attribute__((__noipa__)) int tiny(int x) { return x RESULT; }\n";
+        auto text = [&](std::string result) {
+            Source s = source("#define RESULT " + result + "\n" + tiny + rest);
+            s.flags += " -Os";
+            return s;
+        };
+        return Diff(std::vector<Change>{{text("* 1"), text("* 3")}});
+    }
+};
+
+TEST_F(TooShort, ItsCallersAreReplacedInItsPlace) {
+    const Diff d = change("int a(int x) { return tiny(x) + outside(x); }\n"
+                          "int b(int x) { return outside(x); }");
+    EXPECT_THAT(d.codes(), IsEmpty());
+    EXPECT_THAT(d.replaced(), ElementsAre("a"));
+    EXPECT_THAT(d.names(Role::addition), ElementsAre("tiny"));
+    EXPECT_EQ(d.item("tiny")->old_address, *d.image().resolve("tiny"));
+    EXPECT_THAT(d.bound("a"), ElementsAre("outside"));
+    const Included* a = d.item("a");
+    ASSERT_GE(a->because, 0);
+    EXPECT_EQ(&d.selection().items[static_cast<std::size_t>(a->because)], d.item("tiny"));
+}
+
+TEST_F(TooShort, AnAddressThatIsKeptIsRefused) {
+    const Diff d = change("int a(int x) { return tiny(x) + outside(x); }\n"
+                          "int (*kept)(int) = tiny;");
+    EXPECT_THAT(d.codes(), ElementsAre("select.too-short"));
+}
+
 } // namespace xlp::diff::test

@@ -118,10 +118,11 @@ cli::Json describe(const Assembly& a) {
         if (i.role == Role::replacement) {
             one["replaces"] = i.old_name;
             one["old_size"] = i.old_size;
+        }
+        if (!i.old_name.empty())
             if (auto d = explainer.first_difference(i.place))
                 one["first_difference"] = {
                     {"source", text(d->line)}, {"original", d->original}, {"patched", d->patched}};
-        }
         if (i.because >= 0)
             one["because_of"] =
                 a.program.atom(a.selection.items[static_cast<std::size_t>(i.because)].place)
@@ -139,7 +140,7 @@ std::vector<std::string> explain(const Assembly& a) {
         const Atom& atom = a.program.atom(i.place);
         lines.push_back(fmt::format("{:<11} {} ({}, {} bytes): {}", role_name(i.role), atom.label(),
                                     a.program.units[i.place.unit].name, atom.size, i.reason));
-        if (i.role != Role::replacement)
+        if (i.old_name.empty())
             continue;
         if (auto d = explainer.first_difference(i.place)) {
             if (!d->line.file.empty())

@@ -2,6 +2,7 @@
 #include "tools/xlp-build/prove.h"
 
 #include "payload/load/model.h"
+#include "payload/match/bring_up.h"
 #include "payload/match/expectation.h"
 #include "payload/match/explain.h"
 #include "payload/match/trampoline.h"
@@ -99,6 +100,65 @@ std::set<std::string> strangers(const xen::Image& image, xen::Range range,
     return names;
 }
 
+// Symbols that the compiled units have in the hypervisor. What they do with a function is known.
+std::set<std::string> compiled_names(const diff::Program& program) {
+    std::set<std::string> names;
+    for (const Unit& u : program.units)
+        if (u.original)
+            for (const atom::Atom& a : u.original->atoms())
+                if (!a.anonymous())
+                    names.insert(a.xen_name());
+    return names;
+}
+
+// A function that is too short to be redirected comes with its callers; units that were not
+// compiled may call it too.
+Findings check_callers(const diff::Program& program, const diff::Selection& selection,
+                       const xen::Image& image) {
+    Findings findings;
+    const std::set<std::string> compiled = compiled_names(program);
+    for (const Included& i : selection.items) {
+        if (i.role != Role::addition || i.old_name.empty())
+            continue;
+        const auto left = strangers(image, {i.old_address, i.old_address + 1},
+                                    [&](const std::string& s) { return compiled.contains(s); });
+        if (!left.empty())
+            findings.push_back(refusal(
+                "select.too-short",
+                fmt::format("The function has no room for a jump to its replacement, and not all "
+                            "that use it are in files that the patch touches: {}.",
+                            fmt::join(left, ", ")),
+                "Let the patch touch the files of those too, with an empty line for example: they "
+                "are then replaced in its place.",
+                {program.units[i.place.unit].name, i.old_name, program.units[i.place.unit].source,
+                 0}));
+    }
+    return findings;
+}
+
+// Replaced code that the CPUs which are up have run already, and will not run again.
+Findings check_bring_up(const diff::Selection& selection, const xen::Image& image,
+                        std::span<const match::Site> sites, const disasm::Disassembler& d) {
+    Findings findings;
+    for (const auto& [name, by] : match::bring_up_only(image, sites, d)) {
+        std::string why = fmt::format(
+            "It runs only when a CPU comes up, is brought online, resumes or takes microcode "
+            "(reached through {}). CPUs that are up keep what its old code did.",
+            by);
+        if (selection.hooks.empty())
+            findings.push_back(warning(
+                "init.bring-up", std::move(why),
+                "Add a load hook to the patch that does its work on each CPU that is up, with "
+                "on_each_cpu() for example (xen-patches/examples/cpu-bring-up); or reboot.",
+                {{}, name, {}, 0}));
+        else
+            findings.push_back(note("init.bring-up",
+                                    why + " What is to happen on them is left to the hooks.", {},
+                                    {{}, name, {}, 0}));
+    }
+    return findings;
+}
+
 } // namespace
 
 OldCode check_old_code(const diff::Program& program, const diff::Selection& selection,
@@ -117,6 +177,8 @@ OldCode check_old_code(const diff::Program& program, const diff::Selection& sele
             result.expectations.emplace(i, std::move(*bytes));
     }
     append(result.findings, match::check_trampolines(image, tables, sites, disassembler));
+    append(result.findings, check_callers(program, selection, image));
+    append(result.findings, check_bring_up(selection, image, sites, disassembler));
     return result;
 }
 
@@ -147,12 +209,7 @@ Findings check_types(const diff::Program& program, const diff::Selection& select
 
     // Callers in units that were compiled are right by construction: the compiler saw the new
     // form, and either their code is the same for both forms or they are included.
-    std::set<std::string> compiled;
-    for (const Unit& u : program.units)
-        if (u.original)
-            for (const atom::Atom& a : u.original->atoms())
-                if (!a.anonymous())
-                    compiled.insert(a.xen_name());
+    const std::set<std::string> compiled = compiled_names(program);
     for (const types::FunctionChange& f : all.functions)
         for (const Included& i : selection.items)
             if (i.role == Role::replacement
