@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files on disks that fail, and the lock.
+#include "host_disk.h"
 #include "host_scripted.h"
 #include "tools/xlp/files.h"
 #include "tools/xlp/lock.h"
@@ -20,16 +21,12 @@ namespace fs = std::filesystem;
 // Runs in a child whose files cannot grow beyond `bytes`, as on a disk that is full.
 template <class F>
 int on_full_disk(rlim_t bytes, F body) {
-    const pid_t child = ::fork();
-    if (child == 0) {
+    return in_child([&] {
         ::signal(SIGXFSZ, SIG_IGN);
         const rlimit limit{bytes, bytes};
         ::setrlimit(RLIMIT_FSIZE, &limit);
-        ::_exit(body());
-    }
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+        return body();
+    });
 }
 
 std::size_t files_below(const fs::path& folder) {

@@ -170,6 +170,19 @@ TEST_F(VerbTest, AStoreThatCannotBeWrittenIsTheEnvironment) {
     EXPECT_THAT(r.err, HasSubstr("host.disk"));
 }
 
+TEST_F(VerbTest, WhatWasPutIntoTheStoreByHandIsCheckedAsWell) {
+    store("good", on("a"));
+    store("bell\a", on("b", id("a")));
+    PayloadSpec none = on("c", id("a"));
+    none.omit = ".livepatch.funcs";
+    store("none", none);
+    const Ran r = xlp({"sync"});
+    EXPECT_NE(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("host.name"));
+    EXPECT_THAT(r.err, HasSubstr("preflight.no-functions"));
+    EXPECT_THAT(xen.stack, ElementsAre("good")) << "what can be in effect is";
+}
+
 TEST_F(VerbTest, InstallNeedsAPayload) {
     ASSERT_TRUE(write_atomically(root.paths.root / "x.livepatch", "not an ELF file"));
     EXPECT_EQ(xlp({"install", root.paths.root / "x.livepatch"}).code, 3);

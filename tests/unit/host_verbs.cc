@@ -128,6 +128,29 @@ TEST_F(VerbTest, NamesOfEveryKind) {
     EXPECT_EQ(xlp({"unload", "bell\a"}).code, 0);
 }
 
+TEST_F(VerbTest, FilesOfEveryName) {
+    for (int c = 1; c < 256; ++c) {
+        if (c == '/')
+            continue;
+        const std::string name = std::string("n") + static_cast<char>(c);
+        const std::string f = file(name, on("a"));
+        const bool good = c >= 0x20 && c != 0x7f;
+        const auto expected = good ? std::vector<std::string>{name} : std::vector<std::string>();
+        const auto forget = [&] {
+            EXPECT_EQ(std::exchange(xen.stack, {}), expected) << c;
+            EXPECT_EQ(std::exchange(xen.entries, {}).size(), expected.size()) << c;
+        };
+        EXPECT_EQ(xlp({"load", f}).code, good ? 0 : 3) << c;
+        forget();
+        EXPECT_EQ(xlp({"install", f}).code, good ? 0 : 3) << c;
+        EXPECT_EQ(xlp({"sync"}).code, 0) << c;
+        EXPECT_EQ(xlp({"sync", "--json"}).json()["plan"].size(), 0u) << c;
+        EXPECT_FALSE(xlp({"status", "--json"}).json().is_discarded()) << c;
+        forget();
+        fs::remove_all(root.paths.store());
+    }
+}
+
 TEST_F(VerbTest, WithoutAHypervisorItIsTheEnvironment) {
     machine.connect = [](Via) -> Result<std::unique_ptr<Hypervisor>> {
         return fail(environment("host.no-xen", "No hypervisor."));

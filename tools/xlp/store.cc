@@ -2,6 +2,7 @@
 #include "tools/xlp/store.h"
 
 #include "tools/xlp/files.h"
+#include "tools/xlp/names.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -76,6 +77,8 @@ Result<bool> Store::install(const Bundle& b, bool overwrite) const {
                             "The payload does not say which hypervisor it is for, so there is no "
                             "place for it in the store.",
                             "Build it with `xlp-build payload'.", {b.file, {}, {}, 0}));
+    if (auto named = check_new_name(b.about.name); !named) // as sync will upload it
+        return tl::unexpected(named.error());
     const fs::path to = place(b);
     auto there = read_if_there(to);
     if (!there)

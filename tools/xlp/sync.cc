@@ -2,6 +2,7 @@
 #include "tools/xlp/decide.h"
 #include "tools/xlp/errors.h"
 #include "tools/xlp/files.h"
+#include "tools/xlp/preflight.h"
 #include "tools/xlp/store.h"
 #include "tools/xlp/verbs.h"
 
@@ -87,7 +88,7 @@ struct Sync {
                 return ok;
         if (auto done = o->executor->repair(findings); !done)
             return done;
-        const auto candidates = store.payloads(o->session.identity.build_id, *trust, findings);
+        const auto candidates = usable(store, *trust, o->session.identity);
         if (auto done = carry_out(*o, candidates); !done)
             return done;
         return vm.count("after-crash") ? guard.forgive() : Result<void>();
@@ -100,6 +101,19 @@ struct Sync {
         doc["off"] = why;
         out.text("Nothing done: " + why + ".");
         return true;
+    }
+
+    // What the store has for this hypervisor, without what could not be uploaded. The order among
+    // them is decided later.
+    std::vector<Bundle> usable(const Store& store, const Trust& trust, const Identity& xen) {
+        auto all = store.payloads(xen.build_id, trust, findings);
+        std::erase_if(all, [&](const Bundle& b) {
+            Findings against = preflight(b, b.about.name, {xen, {}, true, true});
+            const bool unfit = has_errors(against);
+            append(findings, std::move(against));
+            return unfit;
+        });
+        return all;
     }
 
     Result<Decision> plan(Session& s, const std::vector<Bundle>& candidates, bool replace) {
@@ -133,7 +147,7 @@ struct Sync {
         doc["xen"] = describe(*s);
         if (off(config, s->identity))
             return {};
-        const auto candidates = store.payloads(s->identity.build_id, trust, findings);
+        const auto candidates = usable(store, trust, s->identity);
         auto d = plan(*s, candidates, true);
         if (!d)
             return tl::unexpected(d.error());
