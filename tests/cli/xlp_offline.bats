@@ -132,3 +132,43 @@ payload() {
     tool --completion fish
     exits 2
 }
+
+@test "zsh completes verbs and a verb's options" {
+    command -v zsh >/dev/null || skip "there is no zsh"
+    tool --completion zsh
+    exits 0
+    printf '%s\n' "$out" >_xlp
+    cat >typed <<'END'
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "fpath=($PWD \$fpath); autoload -Uz compinit && compinit -u -D; print up'and'running"
+zpty -r -m shell seen '*upandrunning*' || exit 1
+zpty -n -w shell $'xlp unl\t'
+zpty -r -m shell seen '*unload*' || exit 2
+zpty -n -w shell $'\C-uxlp sync --pru\t'
+zpty -r -m shell seen '*--prune*' || exit 3
+zpty -d shell
+END
+    TERM=xterm timeout 60 zsh -f typed
+}
+
+@test "to the journal a finding is one line, with its priority" {
+    : >.err # of which `tool` makes stderr
+    JOURNAL_STREAM=$(stat -c %d:%i .err) tool verify absent.livepatch
+    exits 3
+    [ "$(wc -l <<<"$err")" -eq 1 ]
+    [[ $err == "<3>error: absent.livepatch: "* ]]
+    JOURNAL_STREAM=1:1 tool verify absent.livepatch # stderr goes elsewhere
+    [[ $err == "error: "* ]]
+}
+
+@test "the boot service is one that systemd takes" {
+    command -v systemd-analyze >/dev/null || skip "there is no systemd-analyze"
+    sed "s|^ExecStart=[^ ]*|ExecStart=$TOOL|" "$XLP_BINARIES/xlp/xlp-sync.service" >xlp-sync.service
+    # the manual may not be installed yet
+    run systemd-analyze verify --man=no ./xlp-sync.service
+    [ "$status" -eq 0 ] && [ -z "$output" ]
+    echo 'Typo=yes' >>xlp-sync.service
+    run systemd-analyze verify --man=no ./xlp-sync.service
+    [ -n "$output" ]
+}
