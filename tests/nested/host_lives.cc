@@ -119,6 +119,20 @@ TEST_F(NestedHost, ARendezvousWithoutTimeIsGivenMore) {
                                  "[ $(extra) = -a ]")});
 }
 
+TEST_F(NestedHost, NamesOfEveryKindComeBackAsTheyWent) {
+    passes({script_step(
+        "names",
+        "long=$(printf %0127d 0)\n"
+        "for via in privcmd libxenctrl; do\n"
+        "  for n in 'a b' \"'\" '\"' '*' ';' '$x' -x . / % $long $(printf '\\303\\244 \\377'); do\n"
+        "    $XLP upload -q --via $via -- \"$n\" /p/a.livepatch &&\n"
+        "      $XLP list --via $via | grep -qF -- \"$n \" &&\n"
+        "      $XLP unload -q --via $via -- \"$n\" || fail \"$via: $n\"\n"
+        "  done\n"
+        "  $XLP upload --via $via ${long}0 /p/a.livepatch; [ $? = 3 ] || fail \"$via: $?\"\n"
+        "done")});
+}
+
 TEST_F(NestedHost, BothWaysToTheHypervisorAgree) {
     passes({script_step("load", "$XLP load --via privcmd /p/a.livepatch /p/b.livepatch"),
             script_step("same", "$XLP list --via libxenctrl >/tmp/1 && "
