@@ -68,19 +68,25 @@ Result<Pair> socket_pair() {
 } // namespace
 
 std::vector<std::string> Machine::arguments(const BootImage& image) {
-    return {"-accel", "tcg", "-machine", "pc", "-m", fmt::format("{}M", image.memory_mib),
-            "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            // the descriptors are those that start() passes
-            "-chardev", "socket,id=serial,fd=3", "-serial", "chardev:serial", "-chardev",
-            "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control", "-drive",
-            fmt::format("if=none,id=disk,file={},format=raw,readonly=on", disk_name), "-device",
-            "virtio-blk-pci,drive=disk", "-kernel", "xen", "-append",
-            fmt::format("console=com1 com1=115200 dom0_mem={}M loglvl=all guest_loglvl=all{}{}",
-                        image.dom0_mib, image.xen_arguments.empty() ? "" : " ",
-                        image.xen_arguments),
-            "-initrd",
-            fmt::format("vmlinux console=hvc0 panic=-1 quiet{}{},initramfs",
-                        image.kernel_arguments.empty() ? "" : " ", image.kernel_arguments)};
+    // All processors by turns on one thread: with a thread each, a busy host can keep one from
+    // running for so long that the hypervisor's CPUs do not meet in time.
+    std::vector<std::string> all = {
+        "-accel", image.cpus == 1 ? "tcg" : "tcg,thread=single", "-machine", "pc", "-m",
+        fmt::format("{}M", image.memory_mib), "-nodefaults", "-no-user-config", "-no-reboot",
+        "-display", "none",
+        // the descriptors are those that start() passes
+        "-chardev", "socket,id=serial,fd=3", "-serial", "chardev:serial", "-chardev",
+        "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control", "-drive",
+        fmt::format("if=none,id=disk,file={},format=raw,readonly=on", disk_name), "-device",
+        "virtio-blk-pci,drive=disk", "-kernel", "xen", "-append",
+        fmt::format("console=com1 com1=115200 dom0_mem={}M loglvl=all guest_loglvl=all{}{}",
+                    image.dom0_mib, image.xen_arguments.empty() ? "" : " ", image.xen_arguments),
+        "-initrd",
+        fmt::format("vmlinux console=hvc0 panic=-1 quiet{}{},initramfs",
+                    image.kernel_arguments.empty() ? "" : " ", image.kernel_arguments)};
+    if (image.cpus != 1)
+        all.insert(all.end(), {"-smp", std::to_string(image.cpus)});
+    return all;
 }
 
 Result<Machine> Machine::start(const Start& s) {

@@ -18,6 +18,7 @@ struct BootImage {
     fs::path xen;       // multiboot ELF
     fs::path vmlinux;   // dom0 kernel
     fs::path initramfs; // cpio
+    unsigned cpus = 1;
     unsigned memory_mib = 384;
     unsigned dom0_mib = 192;
     std::string xen_arguments;    // added to Xen's command line

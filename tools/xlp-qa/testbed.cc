@@ -121,6 +121,7 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
              findings);
     if (has_errors(findings))
         return fail(std::move(findings));
+    bed.image_.cpus = settings.cpus;
     bed.image_.memory_mib = settings.memory_mib;
     bed.image_.dom0_mib = settings.dom0_mib;
     bed.image_.xen_arguments = settings.xen_arguments;

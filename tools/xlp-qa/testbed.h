@@ -26,6 +26,7 @@ struct Settings {
     std::string qemu = "qemu-system-x86_64";
     std::string xen_arguments;
     std::string kernel_arguments;
+    unsigned cpus = 1;
     unsigned memory_mib = 384;
     unsigned dom0_mib = 192;
     bool snapshot = true;                             // restore a saved state in place of booting

@@ -38,7 +38,9 @@ po::options_description common_machine_options() {
         ("junit", text()->value_name("FILE"), "also write JUnit XML")                             //
         ("serial", text()->value_name("FILE"), "also write all that came over the serial line")   //
         ("cycles", po::value<unsigned>()->default_value(2)->value_name("N"),
-         "how often to apply and revert")                                      //
+         "how often to apply and revert") //
+        ("cpus", po::value<unsigned>()->default_value(1)->value_name("N"),
+         "processors of the machine; more than one make it slower")            //
         ("no-snapshot", "boot each time, in place of restoring a saved state") //
         ("timeout", po::value<unsigned>()->default_value(120)->value_name("SECONDS"),
          "without any output, the hypervisor is held to hang") //
@@ -107,6 +109,7 @@ Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress&
     settings.qemu = text_option(vm, "qemu");
     settings.xen_arguments = text_option(vm, "xen-args");
     settings.kernel_arguments = text_option(vm, "kernel-args");
+    settings.cpus = vm["cpus"].as<unsigned>();
     settings.snapshot = !vm.count("no-snapshot");
     settings.silence = std::chrono::seconds(vm["timeout"].as<unsigned>());
     settings.limit = std::chrono::seconds(vm["limit"].as<unsigned>());
