@@ -145,12 +145,14 @@ Findings check_bring_up(const diff::Selection& selection, const xen::Image& imag
             "It runs only when a CPU comes up, is brought online, resumes or takes microcode "
             "(reached through {}). CPUs that are up keep what its old code did.",
             by);
+        // A load hook will not do: the other CPUs are stopped then, and never answer.
         if (selection.hooks.empty())
-            findings.push_back(warning(
-                "init.bring-up", std::move(why),
-                "Add a load hook to the patch that does its work on each CPU that is up, with "
-                "on_each_cpu() for example (xen-patches/examples/cpu-bring-up); or reboot.",
-                {{}, name, {}, 0}));
+            findings.push_back(
+                warning("init.bring-up", std::move(why),
+                        "Add a post-apply hook to the patch that does its work on each CPU that is "
+                        "up, with on_each_cpu() for example (xen-patches/examples/cpu-bring-up); "
+                        "or reboot.",
+                        {{}, name, {}, 0}));
         else
             findings.push_back(note("init.bring-up",
                                     why + " What is to happen on them is left to the hooks.", {},
