@@ -25,11 +25,11 @@ PayloadSpec spec(const std::string& own, const std::string& below, bool data) {
     return p;
 }
 
-Plan load_plan(std::vector<std::pair<std::string, PayloadSpec>> payloads) {
+Plan load_plan(const std::vector<std::pair<std::string, PayloadSpec>>& payloads) {
     Plan plan{"load", {}};
-    for (auto& [name, p] : payloads)
+    for (const auto& [name, p] : payloads)
         plan.steps.push_back({Kind::upload, name, make_blob(p)});
-    for (auto& [name, p] : payloads)
+    for (const auto& [name, p] : payloads)
         plan.steps.push_back({Kind::apply, name});
     return plan;
 }

@@ -26,7 +26,7 @@ struct World {
 };
 
 PayloadSpec spec(const std::string& own, const std::string& below = xen_id, bool data = false);
-Plan load_plan(std::vector<std::pair<std::string, PayloadSpec>> payloads);
+Plan load_plan(const std::vector<std::pair<std::string, PayloadSpec>>& payloads);
 
 struct Scenario {
     std::string name;
