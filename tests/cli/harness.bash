@@ -5,10 +5,13 @@
 
 setup() { cd "$BATS_TEST_TMPDIR" || return; }
 
-# tool ARG...: run the tool under test, without a terminal
-tool() {
+# tool ARG...: run the tool under test
+tool() { ran "$TOOL" "$@"; }
+
+# ran COMMAND...: without a terminal
+ran() {
     code=0
-    "$TOOL" "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" </dev/null || code=$?
+    "$@" >"$BATS_TEST_TMPDIR/.out" 2>"$BATS_TEST_TMPDIR/.err" </dev/null || code=$?
     out=$(cat "$BATS_TEST_TMPDIR/.out")
     err=$(cat "$BATS_TEST_TMPDIR/.err")
 }

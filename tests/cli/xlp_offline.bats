@@ -93,26 +93,22 @@ payload() {
 
 @test "by the name of xen-livepatch: its words and exit codes" {
     ln -s "$TOOL" xen-livepatch
-    tool_of_old() {
-        code=0
-        ./xen-livepatch "$@" >.out 2>.err </dev/null || code=$?
-        out=$(cat .out) err=$(cat .err)
-    }
-    tool_of_old
+    old_name() { ran ./xen-livepatch "$@"; }
+    old_name
     exits 0
     complains "xen-livepatch: live patching tool"
-    tool_of_old help
+    old_name help
     exits 0
-    tool_of_old nonsense
+    old_name nonsense
     exits 1
     complains "Unrecognised command 'nonsense' -- try 'xen-livepatch help'"
-    tool_of_old upload only-a-name
+    old_name upload only-a-name
     exits 1
-    tool_of_old apply x --bogus
+    old_name apply x --bogus
     exits 1
     complains "Unsupported flag: --bogus."
     [ -e /dev/xen/privcmd ] && return
-    tool_of_old list
+    old_name list
     exits 1
     silent
 }
