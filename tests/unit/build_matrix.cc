@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The matrix's list of fixes, and its tables.
+#include "tools/xlp-build/matrix_recipes.h"
 #include "tools/xlp-build/matrix_run.h"
 #include "tools/xlp-build/tree.h"
 
@@ -71,7 +72,7 @@ TEST_F(Matrix, OnlyPayloadsThatXenTookAndRefusalsAreGood) {
 
 TEST_F(Matrix, TablesSayTheSame) {
     MatrixRow row;
-    row.about = {"4.17", "xsa431", {"66c930ceac39"}, "RELEASE-4.17.0"};
+    row.about = {"4.17", "xsa431", {"66c930ceac39"}, "RELEASE-4.17.0", {}};
     row.verdict = "refused";
     row.codes = {"data.per-cpu-new"};
     ASSERT_TRUE(write_tables(folder_, {row}));
@@ -83,6 +84,69 @@ TEST_F(Matrix, TablesSayTheSame) {
               std::string::npos);
     const auto json = cli::Json::parse(*read_file(folder_ / "table.json"));
     EXPECT_EQ(json[0]["codes"][0], "data.per-cpu-new");
+}
+
+class Recipes : public Matrix {
+protected:
+    void SetUp() override {
+        Matrix::SetUp();
+        for (const char* name : {"xen/src/Makefile", "xen/config", "xen/syms", "xen/vmlinuz-1",
+                                 "recipe/a.patch", "recipe/probe.c"})
+            put(name, "x");
+        put("branches.json", R"({"list": [
+            {"name": "debian", "files": {"source": "src", "config": "config", "xen_syms": "syms",
+                                         "kernel": "vmlinuz-*"}},
+            {"name": "only-a-name"}]})");
+    }
+    void put(const std::string& name, const std::string& text) {
+        fs::create_directories((folder_ / name).parent_path());
+        ASSERT_TRUE(write_file(folder_ / name, text));
+    }
+    Result<Branches> branches(const std::string& xen) {
+        return read_branches(folder_ / "branches.json", {{"debian", folder_ / xen}});
+    }
+    // The recipe's code of refusal, or what it says of itself.
+    std::string recipe(const std::string& text) {
+        put("recipe/recipe.json", text);
+        auto c = read_recipe(folder_ / "recipe", *branches("xen"));
+        if (!c)
+            return c.error()[0].code + ": " + c.error()[0].why;
+        std::string said = c->id();
+        for (const std::string& w : c->recipe->words)
+            said += " " + w;
+        return said;
+    }
+};
+
+TEST_F(Recipes, FilesOfABranchAreFoundInTheFolderNamedForIt) {
+    auto found = branches("xen");
+    ASSERT_TRUE(found);
+    ASSERT_EQ(found->size(), 1U);
+    EXPECT_EQ(found->at("debian").kernel, folder_ / "xen/vmlinuz-1");
+    EXPECT_TRUE(found->at("debian").xen.empty());
+    auto lacking = branches("recipe");
+    ASSERT_FALSE(lacking);
+    EXPECT_EQ(lacking.error()[0].code, "matrix.branches");
+    // not named: a branch whose files are elsewhere is no fault
+    EXPECT_TRUE(read_branches(folder_ / "branches.json", {})->empty());
+}
+
+TEST_F(Recipes, WhatARecipeSaysBecomesWordsOfTheCommand) {
+    EXPECT_EQ(recipe(R"({"name": "fix", "branch": "debian", "patches": ["a.patch"],
+                         "advisory": "XSA-1", "cve": ["CVE-2"], "title": "one fix"})"),
+              "debian/fix --advisory XSA-1 --cve CVE-2 --title one fix");
+    EXPECT_EQ(recipe(R"({"branch": "debian", "patches": ["a.patch"]})"), "debian/recipe");
+}
+
+TEST_F(Recipes, RecipesThatCannotBeTriedSayWhy) {
+    EXPECT_NE(recipe(R"({"branch": "other", "patches": ["a.patch"]})").find("`other'"),
+              std::string::npos);
+    EXPECT_NE(recipe(R"({"branch": "debian", "patches": []})").find("no patches"),
+              std::string::npos);
+    EXPECT_NE(recipe(R"({"branch": "debian", "patches": ["a.patch"], "needs": ["b"]})")
+                  .find("needs other recipes"),
+              std::string::npos);
+    EXPECT_EQ(recipe("[]").find("matrix.recipe"), 0U);
 }
 
 } // namespace

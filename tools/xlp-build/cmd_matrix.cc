@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-build matrix: every fix of a list on its base, and what a real hypervisor says.
 #include "tools/xlp-build/cache.h"
+#include "tools/xlp-build/matrix_recipes.h"
 #include "tools/xlp-build/matrix_run.h"
 #include "tools/xlp-build/process.h"
 #include "tools/xlp-build/verbs.h"
@@ -25,10 +26,12 @@ std::string text(const po::variables_map& vm, const char* option) {
     return vm.count(option) ? vm[option].as<std::string>() : std::string();
 }
 
-// "4.17=FILE" is for one branch, "FILE" for the others.
-std::map<std::string, fs::path> configs(const Strings& given) {
+// "4.17=PATH" is for one branch, "PATH" for the others.
+std::map<std::string, fs::path> by_branch(const po::variables_map& vm, const char* option) {
     std::map<std::string, fs::path> by_branch;
-    for (const std::string& g : given) {
+    if (!vm.count(option))
+        return by_branch;
+    for (const std::string& g : vm[option].as<Strings>()) {
         const std::size_t equals = g.find('=');
         by_branch[equals == g.npos ? "" : g.substr(0, equals)] =
             equals == g.npos ? g : g.substr(equals + 1);
@@ -51,14 +54,13 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
     MatrixSettings s;
     s.output = text(vm, "output");
     s.cache = fs::absolute(vm.count("cache") ? fs::path(text(vm, "cache")) : default_cache());
-    if (vm.count("config"))
-        s.config = configs(vm["config"].as<Strings>());
+    s.config = by_branch(vm, "config");
     s.toolchain.cc = text(vm, "cc");
     s.toolchain.jobs = std::max(1u, std::thread::hardware_concurrency());
     s.kernel = text(vm, "kernel");
     std::error_code error;
     s.xlp_build = fs::read_symlink("/proc/self/exe", error);
-    if (!s.kernel.empty()) {
+    if (!s.kernel.empty() || vm.count("branches")) {
         auto qa = find_qa(s.xlp_build);
         if (!qa)
             return fail(qa.error());
@@ -78,10 +80,27 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
 
 Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
     std::vector<MatrixCase> cases;
-    for (const std::string& list : vm["list"].as<Strings>()) {
-        auto more = read_cases(list);
+    Branches branches;
+    if (vm.count("branches")) {
+        auto read = read_branches(text(vm, "branches"), by_branch(vm, "xen"));
+        if (!read)
+            return fail(read.error());
+        branches = std::move(*read);
+    }
+    for (const std::string& given : vm["list"].as<Strings>()) {
+        if (fs::is_directory(given)) {
+            auto one = read_recipe(given, branches);
+            if (!one)
+                return fail(one.error());
+            cases.push_back(std::move(*one));
+            continue;
+        }
+        auto more = read_cases(given);
         if (!more)
             return more;
+        if (!vm.count("git"))
+            return fail(bad_input("matrix.no-git", "A list's fixes are commits of a clone.",
+                                  "Name one of xen.git with --git.", {given, {}, {}, 0}));
         cases.insert(cases.end(), more->begin(), more->end());
     }
     if (vm.count("only")) {
@@ -160,17 +179,23 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, cli
 cli::Verb matrix_verb() {
     cli::Verb v;
     v.name = "matrix";
-    v.arguments = "LIST... --git DIR -o DIR [--kernel FILE]";
-    v.summary = "build every fix of a list, each on its base, and try it";
+    v.arguments = "RECIPE|LIST... -o DIR [--branches FILE] [--git DIR]";
+    v.summary = "build every recipe, or every fix of a list on its base, and try each";
     v.positional = {"list..."};
     const auto list = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
-    v.options.add_options()("list", list()->required(), "")(
-        "git", one()->required()->value_name("DIR"), "a clone of xen.git; only read")(
+    v.options.add_options()("list", list()->required(),
+                            "")("branches", one()->value_name("FILE"),
+                                "for recipes: the branches and their files (ci/branches.json)")(
+        "xen", list()->value_name("[BRANCH=]DIR"),
+        "the folder with a branch's files, as scripts/fetch-xen makes one (default: beside the "
+        "list of branches; repeatable)")("git", one()->value_name("DIR"),
+                                         "for lists: a clone of xen.git; only read")(
         "output,o", one()->required()->value_name("DIR"),
         "results: table.{json,csv,md}, and a folder for each fix. What is there and has the same "
-        "inputs is not done again")("kernel", one()->value_name("FILE"),
-                                    "dom0 kernel; with it, xlp-qa tries each payload")(
+        "inputs is not done again")(
+        "kernel", one()->value_name("FILE"),
+        "dom0 kernel; with it, xlp-qa tries each payload (a branch's files may name one)")(
         "config", list()->value_name("[BRANCH=]FILE"),
         "the hypervisors' configuration (default: Xen's own, with live patching; repeatable)")(
         "only", list()->value_name("NAME"), "a branch, a fix (xsa480) or both (4.17/xsa480)")(
@@ -178,7 +203,9 @@ cli::Verb matrix_verb() {
         "jobs,j", po::value<unsigned>()->default_value(1)->value_name("N"),
         "fixes at a time; each compiles on all processors")("cache", one()->value_name("DIR"),
                                                             "default: ~/.cache/xlp");
-    v.examples = "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
+    v.examples = "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
+                 "      --xen debian-4.17=~/.cache/xlp/debian-xen-4.17 -o results\n"
+                 "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
                  "      --config 4.17=debian-4.17.config -o results\n";
     v.run = run_matrix;
     return v;

@@ -1,22 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a matrix consists of: fixes, each as commits of a branch and the revision that they go on
-// top of.
+// top of, or as a recipe for a hypervisor whose files are there.
 #pragma once
 
 #include "payload/result.h"
 
 #include <filesystem>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace xlp::build {
 
+// A hypervisor and what it was built from.
+struct BaseHypervisor {
+    std::filesystem::path source, config, xen_syms, xen;
+    std::filesystem::path kernel; // of its dom0; may be empty
+};
+
+struct PatchRecipe {
+    BaseHypervisor hypervisor;
+    std::vector<std::filesystem::path> patches;
+    std::vector<std::string> words; // further arguments of `xlp-build payload`
+    std::filesystem::path probe;    // C source or shell script; may be empty
+    unsigned cycles = 2, cpus = 1;
+    std::string log; // what the hypervisor must have logged; may be empty
+};
+
 struct MatrixCase {
-    std::string branch;               // "4.17"
-    std::string name;                 // "xsa480"
-    std::vector<std::string> commits; // in the order in which they are applied
-    std::string base;                 // revision: "RELEASE-4.17.0", "c35a2dcd3892^"
+    std::string branch;                  // "4.17"
+    std::string name;                    // "xsa480"
+    std::vector<std::string> commits;    // in the order in which they are applied
+    std::string base;                    // revision: "RELEASE-4.17.0", "c35a2dcd3892^"
+    std::optional<PatchRecipe> recipe{}; // instead of commits and base
 
     std::string id() const { return branch + "/" + name; }
 };

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace xlp::build {
 
@@ -90,37 +91,78 @@ Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::p
 struct Prepared {
     BaseHypervisor base;
     std::vector<fs::path> patches;
+    fs::path probe;  // program
     std::string key; // of everything that the result depends on
 };
 
-Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
-                         const fs::path& folder, std::stop_token stop) {
-    Prepared p;
+// From the clone: the hypervisor of the base, and the commits as patches in `folder`.
+Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
+                             const MatrixSettings& settings, const fs::path& folder,
+                             std::stop_token stop) {
     auto commit = clone.resolve(c.base);
     if (!commit)
         return fail(commit.error());
-    Hash hash;
     for (std::size_t i = 0; i < c.commits.size(); ++i) {
         p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
         if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
-            return fail(ok.error());
-        auto text = read_file(p.patches.back());
-        if (!text)
-            return fail(text.error());
-        hash.add(*text);
+            return ok;
     }
     auto base = base_hypervisor(clone, *commit, c.branch, settings, stop);
     if (!base)
         return fail(base.error());
     p.base = std::move(*base);
-    for (const fs::path& tool : {settings.xlp_build, settings.xlp_qa}) {
-        auto text = tool.empty() ? Result<std::string>() : read_file(tool);
+    return {};
+}
+
+// A probe in C becomes a program that needs nothing of the dom0 that it runs in.
+Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
+                            const fs::path& folder, std::stop_token stop) {
+    p.base = r.hypervisor;
+    p.patches = r.patches;
+    p.probe = r.probe;
+    if (r.probe.extension() != ".c")
+        return {};
+    p.probe = folder / "probe";
+    Command c;
+    c.argv = words(settings.toolchain.cc);
+    for (const char* word : {"-O2", "-static", "-o"})
+        c.argv.emplace_back(word);
+    c.argv.insert(c.argv.end(), {p.probe.string(), r.probe.string()});
+    auto outcome = run(c, stop);
+    if (!outcome)
+        return fail(outcome.error());
+    if (!outcome->ok())
+        return fail(environment(
+            "matrix.probe", "The recipe's probe does not compile: " + outcome->err,
+            "Probes take libxen-dev's headers at the most.", {r.probe.string(), {}, {}, 0}));
+    return {};
+}
+
+Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
+                         const fs::path& folder, std::stop_token stop) {
+    Prepared p;
+    if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
+                           : prepare_commits(p, c, clone, settings, folder, stop);
+        !ok)
+        return fail(ok.error());
+    if (p.base.kernel.empty())
+        p.base.kernel = settings.kernel;
+    std::vector<fs::path> inputs = p.patches;
+    for (const fs::path& more : {settings.xlp_build, settings.xlp_qa, p.probe, p.base.xen_syms})
+        if (!more.empty())
+            inputs.push_back(more);
+    Hash hash;
+    for (const fs::path& input : inputs) {
+        auto text = read_file(input);
         if (!text)
             return fail(text.error());
         hash.add(*text);
     }
-    hash.add(p.base.source.string()); // named by commit, configuration and compiler
-    hash.add(settings.kernel.string());
+    hash.add(p.base.source.string()); // of a clone: named by commit, configuration and compiler
+    hash.add(p.base.kernel.string());
+    if (c.recipe)
+        hash.add(fmt::format("{} {} {} {}", fmt::join(c.recipe->words, " "), c.recipe->cycles,
+                             c.recipe->cpus, c.recipe->log));
     p.key = hash.hex();
     return p;
 }
@@ -147,6 +189,8 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
                                      payload.string()};
     for (const fs::path& patch : p.patches)
         argv.insert(argv.end(), {"--patch", patch.string()});
+    if (const auto& recipe = row.about.recipe)
+        argv.insert(argv.end(), recipe->words.begin(), recipe->words.end());
     const auto start = std::chrono::steady_clock::now();
     auto built = run_tool(std::move(argv), payload.parent_path() / "payload.json", stop);
     if (!built)
@@ -158,16 +202,35 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
 
 Result<void> prove(MatrixRow& row, const Prepared& p, const fs::path& payload,
                    const MatrixSettings& settings, std::stop_token stop) {
+    const fs::path serial = payload.parent_path() / "serial.log";
+    std::vector<std::string> argv = {settings.xlp_qa.string(),
+                                     "run",
+                                     payload.string(),
+                                     "--xen",
+                                     p.base.xen.string(),
+                                     "--xen-syms",
+                                     p.base.xen_syms.string(),
+                                     "--kernel",
+                                     p.base.kernel.string(),
+                                     "--cache",
+                                     (settings.cache / "qa").string(),
+                                     "--serial",
+                                     serial.string()};
+    if (!p.probe.empty())
+        argv.insert(argv.end(), {"--probe", p.probe.string()});
+    const auto& recipe = row.about.recipe;
+    if (recipe)
+        argv.insert(argv.end(), {"--cycles", std::to_string(recipe->cycles), "--cpus",
+                                 std::to_string(recipe->cpus)});
     const auto start = std::chrono::steady_clock::now();
-    auto tried = run_tool({settings.xlp_qa.string(), "run", payload.string(), "--xen",
-                           p.base.xen.string(), "--xen-syms", p.base.xen_syms.string(), "--kernel",
-                           settings.kernel.string(), "--cache", (settings.cache / "qa").string(),
-                           "--serial", (payload.parent_path() / "serial.log").string()},
-                          payload.parent_path() / "nested.json", stop);
+    auto tried = run_tool(std::move(argv), payload.parent_path() / "nested.json", stop);
     if (!tried)
         return fail(tried.error());
     row.nested_seconds = seconds_since(start);
     row.nested = nested_verdict(tried->first, tried->second);
+    if (recipe && !recipe->log.empty() && row.nested == "passed")
+        if (auto text = read_file(serial); !text || text->find(recipe->log) == text->npos)
+            row.nested = fmt::format("failed: nothing logged like {}", recipe->log);
     return {};
 }
 
@@ -213,7 +276,8 @@ Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& co
         hash.add(part);
     const fs::path entry = settings.cache / "hypervisors" / hash.hex().substr(0, 24);
     const fs::path build = entry / "build";
-    BaseHypervisor base{entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz"};
+    BaseHypervisor base{
+        entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz", {}};
     std::error_code error;
     fs::create_directories(entry.parent_path(), error);
     auto made = open_entry(entry, stop, [&]() -> Result<void> {
@@ -268,7 +332,9 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     fs::remove(payload, error);
     if (auto ok = build(row, *p, payload, settings, stop); !ok)
         return fail(ok.error());
-    if (row.verdict == "payload" && !settings.xlp_qa.empty())
+    const bool can_try =
+        !settings.xlp_qa.empty() && !p->base.xen.empty() && !p->base.kernel.empty();
+    if (row.verdict == "payload" && can_try)
         if (auto ok = prove(row, *p, payload, settings, stop); !ok)
             return fail(ok.error());
     Json j = to_json(row);

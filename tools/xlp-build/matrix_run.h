@@ -17,7 +17,7 @@ struct MatrixSettings {
     Toolchain toolchain;
     std::filesystem::path xlp_build; // this program
     std::filesystem::path xlp_qa;    // empty: no hypervisor is asked
-    std::filesystem::path kernel;    // of its dom0
+    std::filesystem::path kernel;    // of its dom0, where a branch has none of its own
     std::function<void(const std::string&)> progress;
 };
 
@@ -39,9 +39,6 @@ struct MatrixRow {
 
 // The hypervisor that a fix goes on top of, built as a whole from a commit of the clone, once for
 // each commit and configuration.
-struct BaseHypervisor {
-    std::filesystem::path source, config, xen_syms, xen;
-};
 Result<BaseHypervisor> base_hypervisor(const Clone&, const std::string& commit,
                                        const std::string& branch, const MatrixSettings&,
                                        std::stop_token);
