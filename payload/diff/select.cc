@@ -6,6 +6,7 @@
 
 #include "payload/diff/obstacles.h"
 #include "payload/diff/users.h"
+#include "payload/xen/padding.h"
 
 #include <algorithm>
 #include <deque>
@@ -294,20 +295,7 @@ std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function)
     const std::uint64_t needed = room_needed(image, function.address);
     if (function.size >= needed)
         return function.size;
-    const xen::Address end = function.address + function.size;
-    const auto& symbols = image.symbols();
-    auto next =
-        std::lower_bound(symbols.begin(), symbols.end(), end,
-                         [](const xen::ImageSymbol& s, xen::Address a) { return s.address < a; });
-    const xen::Address limit =
-        next == symbols.end() ? end : std::min(next->address, function.address + needed);
-    xen::Address a = end;
-    for (; a < limit; ++a) {
-        const elf::View b = image.bytes(a, 1);
-        if (b.empty() || (b[0] != 0x90 && b[0] != 0xcc))
-            break;
-    }
-    return a - function.address;
+    return std::min(needed, xen::padded_size(image, function));
 }
 
 Selection select(const Program& program, const Binder& binder) {

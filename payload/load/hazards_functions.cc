@@ -3,6 +3,7 @@
 #include "payload/load/forbidden.h"
 #include "payload/load/loading.h"
 #include "payload/load/record.h"
+#include "payload/xen/padding.h"
 
 #include <algorithm>
 #include <set>
@@ -101,11 +102,15 @@ void Judge::old_code(const FunctionRecord& f) {
         return;
     }
     const xen::ImageSymbol* s = l.image.covering(f.old_address);
-    if (s)
-        old_symbol(f, s->address, s->size, s->name);
-    else
+    if (s) {
+        // padding behind a function may be overwritten with it
+        const std::uint64_t padded = xen::padded_size(l.image, *s);
+        const bool fits = f.old_size > s->size && f.old_size <= padded;
+        old_symbol(f, s->address, fits ? f.old_size : s->size, s->name);
+    } else {
         warn(f, "load.old-address.label", "No sized symbol of xen-syms covers the address.",
              "Functions of assembly source are better not replaced.");
+    }
     const std::string why = why_forbidden(l.image, f.old_address, s ? s->name : f.name);
     if (!why.empty())
         refuse(f, "load.fatal.forbidden-function", why, "It cannot be live-patched.");

@@ -187,6 +187,16 @@ TEST(Select, HookComesAlong) {
     EXPECT_THAT(d.codes(), IsEmpty());
 }
 
+TEST(Select, PaddingBehindAShortFunctionIsRoomForAJump) {
+    const std::string next = "int next(int x) { return outside(x); }";
+    Diff d("int tiny(int x) { return x * 1; }\n" + next,
+           "int tiny(int x) { return x * 3; }\n" + next);
+    EXPECT_THAT(d.codes(), IsEmpty());
+    EXPECT_THAT(d.replaced(), ElementsAre("tiny"));
+    EXPECT_LT(d.program().twin(d.item("tiny")->place)->size, 5U);
+    EXPECT_EQ(d.item("tiny")->old_size, 5U);
+}
+
 // Compiled without alignment, so that there is no padding for a jump to be put into either.
 class TooShort : public testing::Test {
 protected:

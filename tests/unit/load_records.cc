@@ -188,8 +188,10 @@ TEST_F(LoadRecords, OldAddressInEfi) {
 }
 
 TEST_F(LoadRecords, WrongSizes) {
-    aim("old_function", 65);
+    aim("old_function", 257); // 64, and padding up to the next one
     EXPECT_TRUE(has_finding(load_it(), "load.old-size.exceeds"));
+    aim("old_function", 256);
+    EXPECT_FALSE(has_finding(load_it(), "load.old-size.exceeds"));
     aim("old_function", 63);
     EXPECT_TRUE(has_finding(load_it(), "load.old-size.less"));
 }
