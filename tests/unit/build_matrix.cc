@@ -4,6 +4,7 @@
 #include "tools/xlp-build/matrix_run.h"
 #include "tools/xlp-build/tree.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@ namespace xlp::build {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
 
 class Matrix : public testing::Test {
 protected:
@@ -35,17 +37,18 @@ TEST_F(Matrix, BaseIsAReleaseTheFirstCommitsParentOrARevision) {
     ASSERT_TRUE(cases);
     ASSERT_EQ(cases->size(), 4U);
     EXPECT_EQ((*cases)[0].id(), "4.17/xsa430");
-    EXPECT_EQ((*cases)[0].base, "RELEASE-4.17.0");
-    EXPECT_EQ((*cases)[1].base, "c35a2dcd3892^");
+    EXPECT_THAT((*cases)[0].bases,
+                ElementsAre("RELEASE-4.17.0", "RELEASE-4.17.1", "8b5be1fe938f^"));
+    EXPECT_THAT((*cases)[1].bases, ElementsAre("c35a2dcd3892^"));
     EXPECT_EQ((*cases)[1].commits.size(), 2U);
-    EXPECT_EQ((*cases)[2].base, "caf651fdbcad");
-    EXPECT_EQ((*cases)[3].base, "7b8ea878a93f^");
+    EXPECT_THAT((*cases)[2].bases, ElementsAre("caf651fdbcad"));
+    EXPECT_THAT((*cases)[3].bases, ElementsAre("7b8ea878a93f^"));
 }
 
 TEST_F(Matrix, LinesMayEndInACarriageReturn) {
     auto cases = read("branch,xsa,commits_in_order,base\r\n4.17,430,8b5be1fe938f,4.17.0\r\n");
     ASSERT_TRUE(cases);
-    EXPECT_EQ((*cases)[0].base, "RELEASE-4.17.0");
+    EXPECT_THAT((*cases)[0].bases, ElementsAre("RELEASE-4.17.0"));
 }
 
 TEST_F(Matrix, ListsThatLackSomethingAreRefusedWithTheLine) {
@@ -72,7 +75,8 @@ TEST_F(Matrix, OnlyPayloadsThatXenTookAndRefusalsAreGood) {
 
 TEST_F(Matrix, TablesSayTheSame) {
     MatrixRow row;
-    row.about = {"4.17", "xsa431", {"66c930ceac39"}, "RELEASE-4.17.0", {}};
+    row.about = {"4.17", "xsa431", {"66c930ceac39"}, {"RELEASE-4.17.0"}, {}};
+    row.base = "RELEASE-4.17.0";
     row.verdict = "refused";
     row.codes = {"data.per-cpu-new"};
     ASSERT_TRUE(write_tables(folder_, {row}));
@@ -84,6 +88,29 @@ TEST_F(Matrix, TablesSayTheSame) {
               std::string::npos);
     const auto json = cli::Json::parse(*read_file(folder_ / "table.json"));
     EXPECT_EQ(json[0]["codes"][0], "data.per-cpu-new");
+}
+
+TEST_F(Matrix, ABaseTakesPatchesThatApplyOneUponTheOther) {
+    auto git = [&](std::vector<std::string> words) {
+        Command c;
+        c.argv = {"git", "-C", folder_.string(), "-c", "user.name=a", "-c", "user.email=b"};
+        c.argv.insert(c.argv.end(), words.begin(), words.end());
+        auto outcome = run(c, {});
+        EXPECT_TRUE(outcome && outcome->ok()) << words[0];
+    };
+    git({"init", "-q"});
+    fs::create_directories(folder_ / "xen");
+    for (const char* text : {"a\n", "b\n", "c\n"}) {
+        ASSERT_TRUE(write_file(folder_ / "xen/file", text));
+        git({"add", "."});
+        git({"commit", "-qm", text});
+    }
+    const Clone clone(folder_, {});
+    const std::vector<fs::path> patches = {folder_ / "1", folder_ / "2"};
+    ASSERT_TRUE(clone.write_patch("HEAD^", patches[0]));
+    ASSERT_TRUE(clone.write_patch("HEAD", patches[1]));
+    EXPECT_TRUE(clone.takes("HEAD^^", patches, folder_ / "s1").value());
+    EXPECT_FALSE(clone.takes("HEAD^", patches, folder_ / "s2").value());
 }
 
 class Recipes : public Matrix {

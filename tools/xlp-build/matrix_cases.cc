@@ -26,14 +26,10 @@ std::vector<std::string> fields(std::string line) {
 }
 
 // "4.17.0" is a release's tag; anything else is a revision as it stands.
-std::string base_revision(const std::string& text, const std::string& first_commit) {
-    const std::vector<std::string> parts = words(text);
-    if (parts.empty() || parts.front() == "parent")
-        return first_commit + "^";
-    const bool release =
-        std::all_of(parts.front().begin(), parts.front().end(),
-                    [](unsigned char c) { return std::isdigit(c) != 0 || c == '.'; });
-    return release ? "RELEASE-" + parts.front() : parts.front();
+std::string revision(const std::string& text) {
+    const bool release = std::all_of(
+        text.begin(), text.end(), [](unsigned char c) { return std::isdigit(c) != 0 || c == '.'; });
+    return release ? "RELEASE-" + text : text;
 }
 
 Finding bad_list(const fs::path& list, unsigned line, std::string why) {
@@ -74,19 +70,29 @@ Result<std::vector<MatrixCase>> read_cases(const fs::path& list) {
         if (c.branch.empty() || value("xsa").empty() || c.commits.empty())
             return fail(bad_list(list, number, "The line lacks a branch, a name or commits."));
         c.name = "xsa" + value("xsa");
-        const std::string base = value("base");
-        c.base = base_revision(base.empty() ? value("release_tags_on_which_it_applies") : base,
-                               c.commits.front());
+        if (const std::string base = value("base"); !base.empty()) {
+            c.bases = {revision(base)};
+        } else {
+            const auto tags = words(value("release_tags_on_which_it_applies"));
+            if (!tags.empty() && tags.front() != "parent") // "parent of X"
+                std::transform(tags.begin(), tags.end(), std::back_inserter(c.bases), revision);
+            c.bases.push_back(c.commits.front() + "^");
+        }
         cases.push_back(std::move(c));
     }
     return cases;
 }
 
-Result<std::string> Clone::git(std::vector<std::string> arguments, const fs::path& output) const {
+Command Clone::command(std::vector<std::string> arguments) const {
     Command c;
     c.argv = {"git", "-C", folder_.string()};
     for (std::string& a : arguments)
         c.argv.push_back(std::move(a));
+    return c;
+}
+
+Result<std::string> Clone::git(std::vector<std::string> arguments, const fs::path& output) const {
+    Command c = command(std::move(arguments));
     c.output = output;
     auto outcome = run(c, stop_);
     if (!outcome)
@@ -134,6 +140,32 @@ Result<void> Clone::write_patch(const std::string& commit, const fs::path& to) c
     if (!made)
         return fail(made.error());
     return {};
+}
+
+// In an index and an object store of our own, so that nothing is written to the clone.
+Result<bool> Clone::takes(const std::string& commit, const std::vector<fs::path>& patches,
+                          const fs::path& scratch) const {
+    auto objects = git({"rev-parse", "--path-format=absolute", "--git-path", "objects"});
+    if (!objects)
+        return fail(objects.error());
+    std::error_code error;
+    fs::create_directories(scratch / "objects", error);
+    Environment environment;
+    environment.set("GIT_INDEX_FILE", fs::absolute(scratch / "index"));
+    environment.set("GIT_OBJECT_DIRECTORY", fs::absolute(scratch / "objects"));
+    environment.set("GIT_ALTERNATE_OBJECT_DIRECTORIES", words(*objects).front());
+    std::vector<Command> steps = {command({"read-tree", commit})};
+    for (const fs::path& p : patches)
+        steps.push_back(command({"apply", "--cached", fs::absolute(p).string()}));
+    for (Command& step : steps) {
+        step.environment = environment;
+        auto outcome = run(step, stop_);
+        if (!outcome)
+            return fail(outcome.error());
+        if (!outcome->ok())
+            return false;
+    }
+    return true;
 }
 
 } // namespace xlp::build

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "payload/result.h"
+#include "tools/xlp-build/process.h"
 
 #include <filesystem>
 #include <optional>
@@ -29,19 +30,21 @@ struct PatchRecipe {
 };
 
 struct MatrixCase {
-    std::string branch;                  // "4.17"
-    std::string name;                    // "xsa480"
-    std::vector<std::string> commits;    // in the order in which they are applied
-    std::string base;                    // revision: "RELEASE-4.17.0", "c35a2dcd3892^"
-    std::optional<PatchRecipe> recipe{}; // instead of commits and base
+    std::string branch;               // "4.17"
+    std::string name;                 // "xsa480"
+    std::vector<std::string> commits; // in the order in which they are applied
+    // Revisions to put them on top of ("RELEASE-4.17.0", "c35a2dcd3892^"): the first that takes
+    // them.
+    std::vector<std::string> bases;
+    std::optional<PatchRecipe> recipe{}; // instead of commits and bases
 
     std::string id() const { return branch + "/" + name; }
 };
 
 // Reads a list: comma-separated, its first line names the columns. `branch`, `xsa` and
-// `commits_in_order` (blanks between them) are needed; `base`, or else the first word of
-// `release_tags_on_which_it_applies` ("4.17.0"), says what the fix goes on top of; without both, or
-// with "parent of X", that is the parent of the (first) commit. Errors: `matrix.list`.
+// `commits_in_order` (blanks between them) are needed; `base` ("4.17.0", or any revision) says what
+// the fix goes on top of; without it, the first of `release_tags_on_which_it_applies` that takes
+// the fix, or else the parent of the (first) commit. Errors: `matrix.list`.
 Result<std::vector<MatrixCase>> read_cases(const std::filesystem::path& list);
 
 // A git repository, bare or not; only read.
@@ -56,8 +59,13 @@ public:
     Result<void> extract(const std::string& commit, const std::filesystem::path& to) const;
     // A commit as a patch of what it does below xen/.
     Result<void> write_patch(const std::string& commit, const std::filesystem::path& to) const;
+    // Whether the patches, one upon the other, apply to a commit as they stand. `scratch` is an
+    // empty folder of the caller's.
+    Result<bool> takes(const std::string& commit, const std::vector<std::filesystem::path>& patches,
+                       const std::filesystem::path& scratch) const;
 
 private:
+    Command command(std::vector<std::string> arguments) const;
     Result<std::string> git(std::vector<std::string> arguments,
                             const std::filesystem::path& output = {}) const;
 

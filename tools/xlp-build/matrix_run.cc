@@ -91,23 +91,39 @@ Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::p
 struct Prepared {
     BaseHypervisor base;
     std::vector<fs::path> patches;
-    fs::path probe;  // program
-    std::string key; // of everything that the result depends on
+    fs::path probe;       // program
+    std::string revision; // of the clone that the base is
+    std::string key;      // of everything that the result depends on
 };
 
 // From the clone: the hypervisor of the base, and the commits as patches in `folder`.
 Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
                              const MatrixSettings& settings, const fs::path& folder,
                              std::stop_token stop) {
-    auto commit = clone.resolve(c.base);
-    if (!commit)
-        return fail(commit.error());
     for (std::size_t i = 0; i < c.commits.size(); ++i) {
         p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
         if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
             return ok;
     }
-    auto base = base_hypervisor(clone, *commit, c.branch, settings, stop);
+    std::string commit;
+    for (const std::string& revision : c.bases) {
+        auto id = clone.resolve(revision);
+        if (!id)
+            return fail(id.error());
+        commit = *id;
+        p.revision = revision;
+        if (c.bases.size() == 1)
+            break; // does not apply: then xlp-build says where
+        const fs::path scratch = folder / "scratch";
+        auto takes = clone.takes(commit, p.patches, scratch);
+        std::error_code ignored;
+        fs::remove_all(scratch, ignored);
+        if (!takes)
+            return fail(takes.error());
+        if (*takes)
+            break;
+    }
+    auto base = base_hypervisor(clone, commit, c.branch, settings, stop);
     if (!base)
         return fail(base.error());
     p.base = std::move(*base);
@@ -244,6 +260,7 @@ std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixCase& c,
         return std::nullopt;
     MatrixRow row;
     row.about = c;
+    row.base = j.value("base", "");
     row.verdict = j.value("verdict", "");
     row.codes = j.value("codes", std::vector<std::string>());
     row.why = j.value("why", "");
@@ -328,6 +345,7 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     if (auto earlier = earlier_row(folder / "row.json", c, p->key))
         return *earlier;
     settings.progress(c.id());
+    row.base = p->revision;
     const fs::path payload = folder / (c.name + ".livepatch");
     fs::remove(payload, error);
     if (auto ok = build(row, *p, payload, settings, stop); !ok)

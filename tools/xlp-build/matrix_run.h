@@ -24,6 +24,7 @@ struct MatrixSettings {
 // What became of one fix.
 struct MatrixRow {
     MatrixCase about;
+    std::string base;               // the one of about.bases that it was put on; empty for a recipe
     std::string verdict;            // "payload", "refused"; anything else is a failure
     std::vector<std::string> codes; // of the refusals, each once
     std::string why;                // of the first of them

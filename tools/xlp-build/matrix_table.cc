@@ -17,7 +17,7 @@ std::string csv(const std::vector<MatrixRow>& rows) {
         "branch,name,base,verdict,codes,functions,size,nested,build_seconds,nested_seconds\n";
     for (const MatrixRow& r : rows)
         text += fmt::format("{},{},{},{},{},{},{},{},{:.1f},{:.1f}\n", r.about.branch, r.about.name,
-                            r.about.base, r.verdict, fmt::join(r.codes, " "), r.functions, r.size,
+                            r.base, r.verdict, fmt::join(r.codes, " "), r.functions, r.size,
                             r.nested, r.build_seconds, r.nested_seconds);
     return text;
 }
@@ -30,7 +30,7 @@ std::string markdown(const std::vector<MatrixRow>& rows) {
             r.codes.empty() ? r.verdict
                             : fmt::format("{}: `{}`", r.verdict, fmt::join(r.codes, "`, `"));
         text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.1f} |\n", r.about.branch,
-                            r.about.name, r.about.base, verdict,
+                            r.about.name, r.base, verdict,
                             r.functions ? std::to_string(r.functions) : "",
                             r.size ? std::to_string(r.size) : "", r.nested, r.build_seconds);
     }
@@ -42,7 +42,7 @@ std::string markdown(const std::vector<MatrixRow>& rows) {
 cli::Json to_json(const MatrixRow& r) {
     return {{"branch", r.about.branch},
             {"name", r.about.name},
-            {"base", r.about.base},
+            {"base", r.base},
             {"commits", r.about.commits},
             {"verdict", r.verdict},
             {"codes", r.codes},
