@@ -4,6 +4,7 @@
 // changed and cannot be reached this way - data, boot code, assembly - becomes a finding.
 #include "payload/diff/select.h"
 
+#include "payload/diff/hooks.h"
 #include "payload/diff/obstacles.h"
 #include "payload/diff/users.h"
 #include "payload/xen/padding.h"
@@ -301,6 +302,7 @@ std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function)
 Selection select(const Program& program, const Binder& binder) {
     Selection s = Selector(program, binder).run();
     append(s.findings, obstacles(program, s));
+    append(s.findings, check_hooks(program, s));
     return s;
 }
 

@@ -187,6 +187,22 @@ TEST(Select, HookComesAlong) {
     EXPECT_THAT(d.codes(), IsEmpty());
 }
 
+TEST(Select, HookThatWaitsForCpusThatStandStillIsRefused) {
+    const std::string code = "int a(int x) { return outside(x); }\n";
+    auto hook = [&](const std::string& kind) {
+        return code
+               + "extern void on_selected_cpus(int);\n"
+                 "static noinline void spread(int x) { on_selected_cpus(outside(x)); }\n"
+                 "static noinline void hook(void) { spread(1); outside(2); }\n"
+                 "__attribute__((__section__(\".livepatch.hooks."
+               + kind + "\"), __used__)) static void (*const entry)(void) = hook;";
+    };
+    // what the hypervisor lacks is refused too
+    EXPECT_THAT(Diff(code, hook("load")).codes(), Contains("hooks.waits"));
+    EXPECT_THAT(Diff(code, hook("unload")).codes(), Contains("hooks.waits"));
+    EXPECT_THAT(Diff(code, hook("postapply")).codes(), Not(Contains("hooks.waits")));
+}
+
 TEST(Select, PaddingBehindAShortFunctionIsRoomForAJump) {
     const std::string next = "int next(int x) { return outside(x); }";
     Diff d("int tiny(int x) { return x * 1; }\n" + next,
