@@ -245,6 +245,7 @@ void Decomposer::split(const elf::Section& s) {
     case SectionClass::data:
     case SectionClass::per_cpu:
     case SectionClass::init_data:
+    case SectionClass::registration: // code may refer to an entry of its own
         return split_at_symbols(s);
     default:
         return;

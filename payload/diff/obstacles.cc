@@ -117,6 +117,10 @@ void Survey::check(const Unit& u, const Atom& a) {
         if (state == State::changed || (twin == nullptr && !something_to_apply_))
             boot_only(u, a, "This function runs at boot only and is gone afterwards.");
         return;
+    case SectionClass::registration:
+        if (state == State::changed)
+            boot_only(u, a, "This entry of an array changed, which is read at boot only.");
+        return;
     case SectionClass::init_data:
         if (state == State::changed)
             boot_only(u, a, "This datum is used at boot only and is gone afterwards.");

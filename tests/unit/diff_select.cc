@@ -187,6 +187,22 @@ TEST(Select, HookComesAlong) {
     EXPECT_THAT(d.codes(), IsEmpty());
 }
 
+TEST(Select, EntryOfABootTimeArrayIsReachedByItsName) {
+    auto entries = [](std::string first) {
+        return "#define entry __attribute__((__section__(\".data.paramhypfs\"), __used__)) static "
+               "int\n"
+               "entry first[4] = {"
+               + first + "}; entry second[4] = {2};\n";
+    };
+    const std::string add = "int a(int x) { return outside(x) + second[1]++; }",
+                      subtract = "int a(int x) { return outside(x) - second[1]++; }";
+    Diff d(entries("1") + add, entries("1") + subtract);
+    EXPECT_THAT(d.codes(), IsEmpty());
+    EXPECT_THAT(d.bound("a"), Contains("unit.c#second"));
+    Diff changed(entries("1") + add, entries("9") + subtract);
+    EXPECT_THAT(changed.codes(Severity::warning), ElementsAre("init.half"));
+}
+
 TEST(Select, HookThatWaitsForCpusThatStandStillIsRefused) {
     const std::string code = "int a(int x) { return outside(x); }\n";
     auto hook = [&](const std::string& kind) {
