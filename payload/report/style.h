@@ -22,6 +22,7 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dd{margin:0
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 th,td{text-align:left;padding:.2rem .5rem;border-bottom:1px solid var(--line);vertical-align:top}
+td code{overflow-wrap:normal}
 .code td{border:0;white-space:pre;padding:.05rem .5rem}.code td:nth-child(odd){opacity:.6}
 .code td:nth-child(3){border-left:1px solid var(--line)}
 tr.added td:nth-child(n+3){background:var(--added)}
