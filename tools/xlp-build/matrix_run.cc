@@ -74,7 +74,7 @@ std::string nested_verdict(const Json& document, int status) {
 
 // Runs one of our programs with --json; its document and its stderr are kept beside each other.
 Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::path& document,
-                                      std::stop_token stop) {
+                                      const std::stop_token& stop) {
     Command c;
     c.argv = std::move(argv);
     c.argv.push_back("--json");
@@ -99,7 +99,7 @@ struct Prepared {
 // From the clone: the hypervisor of the base, and the commits as patches in `folder`.
 Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
                              const MatrixSettings& settings, const fs::path& folder,
-                             std::stop_token stop) {
+                             const std::stop_token& stop) {
     for (std::size_t i = 0; i < c.commits.size(); ++i) {
         p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
         if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
@@ -132,7 +132,7 @@ Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clon
 
 // A probe in C becomes a program that needs nothing of the dom0 that it runs in.
 Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
-                            const fs::path& folder, std::stop_token stop) {
+                            const fs::path& folder, const std::stop_token& stop) {
     p.base = r.hypervisor;
     p.patches = r.patches;
     p.probe = r.probe;
@@ -155,7 +155,7 @@ Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSetti
 }
 
 Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
-                         const fs::path& folder, std::stop_token stop) {
+                         const fs::path& folder, const std::stop_token& stop) {
     Prepared p;
     if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
                            : prepare_commits(p, c, clone, settings, folder, stop);
@@ -184,7 +184,7 @@ Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSe
 }
 
 Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
-                   const MatrixSettings& settings, std::stop_token stop) {
+                   const MatrixSettings& settings, const std::stop_token& stop) {
     std::vector<std::string> argv = {settings.xlp_build.string(),
                                      "payload",
                                      "--source",
@@ -217,7 +217,7 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
 }
 
 Result<void> prove(MatrixRow& row, const Prepared& p, const fs::path& payload,
-                   const MatrixSettings& settings, std::stop_token stop) {
+                   const MatrixSettings& settings, const std::stop_token& stop) {
     const fs::path serial = payload.parent_path() / "serial.log";
     std::vector<std::string> argv = {settings.xlp_qa.string(),
                                      "run",
@@ -281,7 +281,7 @@ bool was_interrupted(const Findings& findings) {
 
 Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& commit,
                                        const std::string& branch, const MatrixSettings& settings,
-                                       std::stop_token stop) {
+                                       const std::stop_token& stop) {
     auto text = config_text(branch, settings);
     if (!text)
         return fail(text.error());
@@ -329,7 +329,7 @@ Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& co
 }
 
 Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
-                           std::stop_token stop) {
+                           const std::stop_token& stop) {
     const fs::path folder = settings.output / c.branch / c.name;
     std::error_code error;
     fs::create_directories(folder, error);
