@@ -92,6 +92,24 @@ TEST(Emit, NamesCannotClash) {
     }
 }
 
+TEST(Emit, AlternativesThatBecomeNothingAreTaken) {
+    const std::string alternative =
+        "#define CLEAR asm volatile (\"1: .byte 0x0f,0x01,0xca\\n\" \\\n"
+        "    \".pushsection .altinstr_replacement,\\\"ax\\\"\\n2:\\n.popsection\\n\" \\\n"
+        "    \".pushsection .altinstructions,\\\"a\\\"\\n.long 1b - ., 2b - .\\n\" \\\n"
+        "    \".word 17\\n.byte 3,0,0,0\\n.popsection\")\n";
+    Diff d(alternative + "int a(int x) { CLEAR; return outside(x); }",
+           alternative + "int a(int x) { CLEAR; return outside(x) + 1; }");
+    auto payload = make(d);
+    ASSERT_TRUE(payload);
+    for (unsigned minor : {14U, 17U, 20U}) {
+        load::Options options;
+        options.version = xen::Version{4, minor, 5};
+        const load::Verdict v = load::load(payload->bytes, d.image(), options);
+        EXPECT_EQ(v.upload.outcome, load::Outcome::accepted) << minor << ": " << v.upload.log;
+    }
+}
+
 TEST(Emit, RelocationThatTheLoaderDoesNotKnowIsRefused) {
     Diff d(
         "int a(int x) { return outside(x); }",

@@ -38,6 +38,13 @@ public:
         add("__2M_rwdata_end", end, 0);
     }
 
+    // Puts a call of a function into the code of another.
+    void call(Address from, Address to) {
+        const auto distance = static_cast<std::int32_t>(to - (from + 5));
+        text_[from - base] = 0xe8;
+        std::memcpy(&text_[from - base + 1], &distance, sizeof distance);
+    }
+
     static elf::BuildId build_id() { return sample::bytes_of("build-id of this xen"); }
 
     xen::Image image(xen::Version version) const;

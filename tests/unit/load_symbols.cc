@@ -77,6 +77,17 @@ TEST_F(LoadSymbols, InitReferenceIsFatal) {
     EXPECT_TRUE(has_finding(load_it(), "load.fatal.init-reference"));
 }
 
+TEST_F(LoadSymbols, InitReferenceThatCodeOfTheHypervisorHasTooIsNoFault) {
+    FakeXen xen;
+    xen.call(FakeXen::second, FakeXen::init + 0x100);
+    const std::uint32_t symbol = builder.symbol("init_function");
+    builder.relocate(1, 12, R_X86_64_PC32, symbol, -4);
+    make();
+    const Verdict v = load(bytes, xen.image(version), options);
+    EXPECT_FALSE(has_finding(v, "load.fatal.init-reference"));
+    EXPECT_TRUE(has_finding(v, "load.init-reference"));
+}
+
 TEST_F(LoadSymbols, EfiMap) {
     auto map = EfiMap::parse("0xffff82d040300000 T second_function\n"
                              "0xffff82d040900000 B __2M_rwdata_end\n",

@@ -114,6 +114,11 @@ TEST(TypesVariable, TypeAndSize) {
     EXPECT_TRUE(c.variables[2].per_cpu);
 }
 
+TEST(TypesVariable, StructureOfOneMemberIsThatMember) {
+    EXPECT_THAT(compare("long a;", "struct s { long n; } a;").variables, testing::IsEmpty());
+    EXPECT_EQ(compare("long a;", "struct s { int n, m; } a;").variables.size(), 1U);
+}
+
 TEST(TypesVariable, Constant) {
     const TypeChanges c = compare("const int a[4] = {1}; int *const b[2] = {0}; const int *d[2];",
                                   "const int a[5] = {1}; int *const b[3] = {0}; const int *d[3];");
