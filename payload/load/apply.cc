@@ -98,6 +98,15 @@ bool is_enabled(const Loading& l, std::string_view name) {
            && l.machine.get<Address>(l.sections[section].address);
 }
 
+// livepatch_display_metadata(): what was not loaded was in the upload buffer, which has been freed;
+// older loaders have no address for it at all.
+void show_metadata(const Loading& l) {
+    const std::uint32_t section = l.find_section(".modinfo");
+    if (section && l.rules.reworked_sections && !l.sections[section].placed
+        && l.section_header(section).sh_size)
+        throw Fault{l.sections[section].address, false};
+}
+
 } // namespace
 
 Step check_expectations(Loading& l) {
@@ -117,6 +126,7 @@ Step apply_functions(Loading& l) {
     } else {
         call_hooks(l, ".livepatch.hooks.load", false);
         patch_all(l);
+        show_metadata(l);
     }
     call_hooks(l, ".livepatch.hooks.postapply", true);
     return {};

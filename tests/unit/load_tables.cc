@@ -92,6 +92,14 @@ TEST_F(LoadTables, Metadata) {
     EXPECT_TRUE(has_finding(v, "load.fatal.modinfo-empty"));
 }
 
+TEST_F(LoadTables, MetadataThatIsNotLoadedIsShownFromFreedMemory) {
+    raw().section(".modinfo").sh_flags = 0;
+    const Verdict v = load_on({4, 20, 0});
+    EXPECT_EQ(v.upload.outcome, Outcome::accepted);
+    expect_fatal(v.apply, Stage::apply);
+    EXPECT_EQ(load_on({4, 17, 5}).apply.outcome, Outcome::accepted); // knows no address for it
+}
+
 TEST_F(LoadTables, AlternativeRanges) {
     raw().relocation(".altinstructions", 0).r_addend = 0x1000;
     expect_refused(load_it(), Stage::alternatives, -EINVAL, "outside payload text");

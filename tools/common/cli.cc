@@ -249,6 +249,19 @@ int dispatch(const Tool& tool, int argc, char** argv) {
     return run_verb(tool, *it, {args.begin() + 2, args.end()});
 }
 
+// Names in files may hold what a terminal obeys: control characters are shown, not sent.
+std::string harmless(std::string_view text) {
+    std::string shown;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
+            shown += fmt::format("\\x{:02x}", byte);
+        else
+            shown += c;
+    }
+    return shown;
+}
+
 } // namespace
 
 bool stderr_is_journal() {
@@ -266,20 +279,20 @@ bool Output::stderr_color() const {
 
 void Output::text(const std::string& line) const {
     if (!common_.json && !common_.quiet)
-        std::cout << line << '\n';
+        std::cout << harmless(line) << '\n';
 }
 
 void Output::detail(const std::string& line) const {
     if (!verbose() || common_.quiet)
         return;
     progress_end();
-    std::cerr << line << '\n';
+    std::cerr << harmless(line) << '\n';
 }
 
 void Output::progress(const std::string& line) const {
     if (common_.quiet || common_.json || !isatty(STDERR_FILENO))
         return;
-    std::cerr << "\r\x1b[K" << line << std::flush;
+    std::cerr << "\r\x1b[K" << harmless(line) << std::flush;
     drawn_ = !line.empty();
 }
 
@@ -296,14 +309,14 @@ void Output::findings(const Findings& list) const {
     for (const Finding& f : list) {
         if (f.severity == Severity::note && (!verbose() || common_.quiet))
             continue;
-        std::string at = place(f.where);
+        const std::string at = harmless(place(f.where));
         if (journal) // one entry, with the priority that the journal files it under
             std::cerr << journal_priority(f.severity);
         std::cerr << fmt::format("{}{}{}: {}{}{} [{}]", color ? severity_color(f.severity) : "",
                                  severity_name(f.severity), color ? "\x1b[0m" : "", at,
-                                 at.empty() ? "" : ": ", f.why, f.code);
+                                 at.empty() ? "" : ": ", harmless(f.why), f.code);
         if (!f.remedy.empty())
-            std::cerr << (journal ? " -> " : "\n  -> ") << f.remedy;
+            std::cerr << (journal ? " -> " : "\n  -> ") << harmless(f.remedy);
         std::cerr << '\n';
     }
 }

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What `xlp-build inspect` says of any bytes.
+#include "tools/xlp-build/inspect.h"
+
+#include <cstdlib>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace xlp;
+    auto object = elf::Object::parse({data, data + size}, "fuzz");
+    if (!object)
+        return 0;
+    volatile std::size_t used = build::disassembly(*object).size();
+    if (auto found = build::inspect(*object, "fuzz")) {
+        if (found->lines.empty())
+            std::abort();
+        used = used + found->json.dump(0, ' ', false, cli::Json::error_handler_t::replace).size();
+    }
+    return 0;
+}
