@@ -138,8 +138,10 @@ std::vector<std::string> explain(const Assembly& a) {
     std::vector<std::string> lines;
     for (const Included& i : a.selection.items) {
         const Atom& atom = a.program.atom(i.place);
-        lines.push_back(fmt::format("{:<11} {} ({}, {} bytes): {}", role_name(i.role), atom.label(),
-                                    a.program.units[i.place.unit].name, atom.size, i.reason));
+        lines.push_back(fmt::format(
+            "{:<11} {} ({}, {} bytes{}): {}", role_name(i.role), atom.label(),
+            a.program.units[i.place.unit].name, atom.size,
+            i.role == Role::replacement ? fmt::format(" for {}", i.old_size) : "", i.reason));
         if (i.old_name.empty())
             continue;
         if (auto d = explainer.first_difference(i.place)) {
