@@ -36,7 +36,9 @@ private:
 std::string target_of(const elf::Object& o, const Functions& functions, const elf::Relocation& r,
                       std::int64_t bias) {
     const elf::Symbol& s = o.symbols()[r.symbol];
-    const std::int64_t distance = r.addend + bias;
+    // modulo 2^64, as the linker reckons
+    const auto distance = static_cast<std::int64_t>(static_cast<std::uint64_t>(r.addend)
+                                                    + static_cast<std::uint64_t>(bias));
     if (s.type == STT_SECTION) // the symbol there says more
         if (auto name = functions.at(s.section, static_cast<std::uint64_t>(distance));
             !name.empty())
