@@ -24,7 +24,7 @@ int main(int argc, char** argv) {
     const std::filesystem::path folder = argv[1];
     const elf::Bytes good = sample::bytes_of(sample::make(
         {sample::bytes_of("build-id of this xen"), "old_function", 64, "second_function", 32}));
-    bool written = write(folder / "object/sample", good);
+    bool written = write(folder / "object/sample", good) && write(folder / "inspect/sample", good);
     for (std::uint8_t choice : {0x00, 0x04, 0x08, 0x84}) { // versions, and whether on a stack
         elf::Bytes seed = good;
         seed.insert(seed.begin(), choice);
