@@ -11,9 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     volatile std::size_t used = build::disassembly(*object).size();
     if (auto found = build::inspect(*object, "fuzz")) {
-        if (found->lines.empty())
+        if (build::to_lines(*found).empty())
             std::abort();
-        used = used + found->json.dump(0, ' ', false, cli::Json::error_handler_t::replace).size();
+        used = used + found->dump(0, ' ', false, cli::Json::error_handler_t::replace).size();
     }
     return 0;
 }

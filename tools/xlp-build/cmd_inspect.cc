@@ -19,8 +19,8 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, cli::Json&
     auto found = inspect(*object, std::filesystem::path(path).filename());
     if (!found)
         return tl::unexpected(std::move(found.error()));
-    doc.update(found->json);
-    for (const std::string& line : found->lines)
+    doc.update(*found);
+    for (const std::string& line : to_lines(*found))
         out.text(line);
     if (vm.count("disassemble"))
         for (const std::string& line : disassembly(*object))

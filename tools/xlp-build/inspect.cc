@@ -83,31 +83,9 @@ cli::Json symbols_of(const elf::Object& o, bool undefined) {
     return list;
 }
 
-std::vector<std::string> lines_of(const elf::Object& o, const manifest::Manifest& m) {
-    std::vector<std::string> lines = {fmt::format("build-id     {}", m.build_id),
-                                      fmt::format("depends on   {}", m.depends),
-                                      fmt::format("hypervisor   {}", m.xen_build_id)};
-    for (const auto& [key, value] : manifest::modinfo(m))
-        lines.push_back(fmt::format("{:<12} {}", key, value));
-    lines.emplace_back("\nreplaces");
-    for (const std::string& f : m.functions)
-        lines.push_back("  " + f);
-    lines.emplace_back("\nsections");
-    for (const elf::Section& s : o.sections())
-        if (s.alloc())
-            lines.push_back(fmt::format("  {:<24} {:>7} bytes  {}{}  {} relocations", s.name,
-                                        s.size, s.writable() ? "w" : "-",
-                                        s.executable() ? "x" : "-", s.relocations.size()));
-    lines.emplace_back("\nrefers to");
-    for (std::size_t i = 1; i < o.symbols().size(); ++i)
-        if (o.symbols()[i].undefined() && !o.symbols()[i].name.empty())
-            lines.push_back(fmt::format("  {}", o.symbols()[i].name));
-    return lines;
-}
-
 } // namespace
 
-Result<Inspection> inspect(const elf::Object& o, const std::string& name) {
+Result<cli::Json> inspect(const elf::Object& o, const std::string& name) {
     if (!o.section(".livepatch.depends"))
         return fail(bad_input("payload.not-a-payload",
                               "This object has no .livepatch.depends: it is no livepatch payload.",
@@ -115,20 +93,41 @@ Result<Inspection> inspect(const elf::Object& o, const std::string& name) {
     auto m = manifest::describe(o.bytes(), name);
     if (!m)
         return tl::unexpected(std::move(m.error()));
-    Inspection i;
-    i.lines = lines_of(o, *m);
-    i.json["build_id"] = m->build_id;
-    i.json["depends"] = note_id(o, ".livepatch.depends");
-    i.json["xen_build_id"] = note_id(o, ".livepatch.xen_depends");
-    i.json["size"] = m->size;
-    i.json["metadata"] = cli::Json::object();
+    cli::Json j;
+    j["build_id"] = m->build_id;
+    j["depends"] = note_id(o, ".livepatch.depends");
+    j["xen_build_id"] = note_id(o, ".livepatch.xen_depends");
+    j["size"] = m->size;
+    j["metadata"] = cli::Json::object();
     for (const auto& [key, value] : manifest::modinfo(*m))
-        i.json["metadata"][key] = value;
-    i.json["functions"] = m->functions;
-    i.json["sections"] = sections_of(o);
-    i.json["defines"] = symbols_of(o, false);
-    i.json["refers_to"] = symbols_of(o, true);
-    return i;
+        j["metadata"][key] = value;
+    j["functions"] = m->functions;
+    j["sections"] = sections_of(o);
+    j["defines"] = symbols_of(o, false);
+    j["refers_to"] = symbols_of(o, true);
+    return j;
+}
+
+std::vector<std::string> to_lines(const cli::Json& j) {
+    auto text = [](const cli::Json& one) { return one.get<std::string>(); };
+    std::vector<std::string> lines = {"build-id     " + text(j.at("build_id")),
+                                      "depends on   " + text(j.at("depends")),
+                                      "hypervisor   " + text(j.at("xen_build_id"))};
+    for (const auto& [key, value] : j.at("metadata").items())
+        lines.push_back(fmt::format("{:<12} {}", key, text(value)));
+    lines.emplace_back("\nreplaces");
+    for (const cli::Json& function : j.at("functions"))
+        lines.push_back("  " + text(function));
+    lines.emplace_back("\nsections");
+    for (const cli::Json& s : j.at("sections"))
+        lines.push_back(fmt::format(
+            "  {:<24} {:>7} bytes  {}{}  {} relocations", text(s.at("name")),
+            s.at("size").get<std::uint64_t>(), s.at("writable").get<bool>() ? "w" : "-",
+            s.at("executable").get<bool>() ? "x" : "-", s.at("relocations").get<std::size_t>()));
+    lines.emplace_back("\nrefers to");
+    for (const cli::Json& symbol : j.at("refers_to"))
+        lines.push_back("  " + text(symbol));
+    return lines;
 }
 
 std::vector<std::string> disassembly(const elf::Object& o) {

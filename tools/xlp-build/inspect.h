@@ -11,14 +11,11 @@
 
 namespace xlp::build {
 
-struct Inspection {
-    cli::Json json;
-    std::vector<std::string> lines;
-};
-
-// `name` is the payload's by default, its file's. Errors: `payload.not-a-payload`, and those of
-// manifest::describe().
-Result<Inspection> inspect(const elf::Object&, const std::string& name);
+// As a document. `name` is the payload's by default, its file's. Errors: `payload.not-a-payload`,
+// and those of manifest::describe().
+Result<cli::Json> inspect(const elf::Object&, const std::string& name);
+// That document in words.
+std::vector<std::string> to_lines(const cli::Json& inspected);
 
 // Its code, instruction by instruction, with what relocations refer to.
 std::vector<std::string> disassembly(const elf::Object&);
