@@ -7,6 +7,7 @@
 #include "payload/diff/hooks.h"
 #include "payload/diff/obstacles.h"
 #include "payload/diff/users.h"
+#include "payload/match/trampoline.h"
 #include "payload/xen/padding.h"
 
 #include <algorithm>
@@ -287,9 +288,7 @@ void Allowances::apply(Findings& findings) const {
 }
 
 std::uint64_t room_needed(const xen::Image& image, xen::Address function) {
-    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    const elf::View code = image.bytes(function, sizeof endbr);
-    return std::equal(code.begin(), code.end(), std::begin(endbr), std::end(endbr)) ? 9 : 5;
+    return match::jump_offset(image, function) + match::jump_size;
 }
 
 std::uint64_t room_of(const xen::Image& image, const xen::ImageSymbol& function) {

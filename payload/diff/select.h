@@ -56,7 +56,7 @@ struct Allowances {
 
 Selection select(const Program&, const Binder&);
 
-// Bytes that a jump at the start of this function takes, an ENDBR64 before it included.
+// Bytes that a jump at the start of this function takes, an ENDBR64 that it goes behind included.
 std::uint64_t room_needed(const xen::Image&, xen::Address function);
 // What a record may declare as the old function's size: the function's own, and where that is too
 // short for a jump, the padding behind it as well.

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 
 namespace {
 
@@ -25,6 +26,10 @@ int main(int argc, char** argv) {
     const elf::Bytes good = sample::bytes_of(sample::make(
         {sample::bytes_of("build-id of this xen"), "old_function", 64, "second_function", 32}));
     bool written = write(folder / "object/sample", good) && write(folder / "inspect/sample", good);
+    auto far = sample::make(
+        {sample::bytes_of("build-id of this xen"), "old_function", 64, "second_function", 32});
+    far.relocate(1, 12, R_X86_64_PC32, far.symbol("far"), std::numeric_limits<std::int64_t>::max());
+    written = written && write(folder / "inspect/far-addend", sample::bytes_of(far));
     for (std::uint8_t choice : {0x00, 0x04, 0x08, 0x84}) { // versions, and whether on a stack
         elf::Bytes seed = good;
         seed.insert(seed.begin(), choice);

@@ -92,7 +92,7 @@ TEST(TypesLines, SourceNames) {
     EXPECT_EQ(source_name("common/domain.c", "work/xen"), "xen/common/domain.c");
     EXPECT_EQ(source_name("./include/../unit.c", "."), "unit.c");
     EXPECT_EQ(source_name("unit.c", ""), "unit.c");
-    EXPECT_EQ(source_name("/b/work/unit.c", "/b/work"), "unit.c");
+    EXPECT_EQ(source_name("/b/tree/unit.c", "/b/tree"), "unit.c");
     EXPECT_EQ(source_name("/usr/include/stddef.h", "/b/xen"), "/usr/include/stddef.h");
 }
 

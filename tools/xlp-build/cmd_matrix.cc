@@ -204,7 +204,7 @@ cli::Verb matrix_verb() {
         "fixes at a time; each compiles on all processors")("cache", one()->value_name("DIR"),
                                                             "default: ~/.cache/xlp");
     v.examples = "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
-                 "      --xen debian-4.17=~/.cache/xlp/debian-xen-4.17 -o results\n"
+                 "      --xen debian-4.17=$HOME/.cache/xlp/debian-xen-4.17 -o results\n"
                  "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
                  "      --config 4.17=debian-4.17.config -o results\n";
     v.run = run_matrix;

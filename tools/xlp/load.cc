@@ -136,7 +136,7 @@ cli::Verb upload_verb(const Machine& machine) {
                 "bring a payload into the hypervisor, without effect yet",
                 po::options_description("Upload"),
                 {"name", "file"},
-                "  xlp upload xsa-999 /root/xsa-999.livepatch && xlp apply xsa-999\n",
+                "  xlp upload xsa-999 xsa-999.livepatch && xlp apply xsa-999\n",
                 {}};
     v.options.add_options()("name", po::value<std::string>()->required())(
         "file", po::value<std::string>()->required());
