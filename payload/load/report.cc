@@ -2,6 +2,7 @@
 #include "payload/load/report.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::load {
 

@@ -3,6 +3,7 @@
 #include "payload/manifest/manifest.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::manifest {
 namespace {

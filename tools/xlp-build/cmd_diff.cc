@@ -6,6 +6,7 @@
 #include "tools/xlp-build/verbs.h"
 
 #include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace xlp::build {

@@ -4,6 +4,7 @@
 #include "tools/xlp-build/verbs.h"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 namespace xlp::build {
 

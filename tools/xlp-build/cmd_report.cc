@@ -3,6 +3,8 @@
 #include "tools/xlp-build/publish.h"
 #include "tools/xlp-build/verbs.h"
 
+#include <nlohmann/json.hpp>
+
 namespace xlp::build {
 
 namespace po = cli::po;

@@ -6,6 +6,7 @@
 #include "tools/xlp-build/verbs.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::build {
 

@@ -2,6 +2,7 @@
 #include "tools/xlp-build/compile_request.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 namespace xlp::build {

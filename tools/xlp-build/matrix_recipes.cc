@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <glob.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::build {
 

@@ -5,7 +5,7 @@
 #include "tools/xlp-qa/process.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace xlp::qa {
 

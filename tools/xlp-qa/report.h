@@ -4,7 +4,7 @@
 
 #include "tools/xlp-qa/testbed.h"
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 namespace xlp::qa {
 

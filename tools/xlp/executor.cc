@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::host {
 namespace {

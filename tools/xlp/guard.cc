@@ -5,6 +5,8 @@
 #include "tools/xlp/names.h"
 #include "tools/xlp/records.h"
 
+#include <nlohmann/json.hpp>
+
 namespace xlp::host {
 
 using Json = nlohmann::ordered_json;

@@ -7,6 +7,7 @@
 #include "tools/xlp/verbs.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::host {
 namespace {

@@ -9,6 +9,7 @@
 #include "tools/xlp/verbs.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 namespace xlp::host {

@@ -4,6 +4,7 @@
 #include "tools/xlp/names.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace xlp::host {
 

@@ -6,7 +6,7 @@
 #include "tools/xlp/hypervisor.h"
 
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::host {
 namespace {

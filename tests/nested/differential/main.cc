@@ -5,6 +5,7 @@
 #include "tools/common/cli.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 namespace xlp::differential {
 
