@@ -88,6 +88,15 @@ TEST_F(Compile, a_generated_header_is_made_again) {
     EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
 }
 
+TEST_F(Compile, data_that_the_build_embeds_is_left_alone) {
+    auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
+    ASSERT_TRUE(b);
+    auto data = std::find_if(b->unchanged.begin(), b->unchanged.end(),
+                             [](const Unit& u) { return u.object == "common/data.o"; });
+    ASSERT_NE(data, b->unchanged.end());
+    EXPECT_THAT(data->reasons[0], HasSubstr("embeds"));
+}
+
 TEST_F(Compile, a_second_run_compiles_nothing_again) {
     const Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
     auto first = build(r);

@@ -81,7 +81,7 @@ export XEN_SUBVERSION = 17
 export XEN_EXTRAVERSION ?= .9$(XEN_VENDORVERSION)
 TARGET := xen
 CFLAGS := -O2 -nostdinc -Iinclude -include include/xen/config.h $(EXTRA_CFLAGS_XEN_CORE)
-OBJS := common/one.o common/two.o arch/x86/low.o
+OBJS := common/one.o common/two.o common/data.o arch/x86/low.o
 build: $(TARGET)
 olddefconfig:
 	grep -q LIVEPATCH .config
@@ -93,6 +93,8 @@ all.o: $(OBJS)
 include/generated/made.h: include/xen/list.lst
 	mkdir -p include/generated
 	sed 's/^/#define /' $< > $@
+common/data.S: .config
+	echo '.incbin ".config"' > $@
 %.o: %.c
 	$(CC) -MMD -MF $(@D)/.$(@F).d $(CFLAGS) -c $< -o $@
 %.o: %.S

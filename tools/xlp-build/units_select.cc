@@ -13,6 +13,8 @@
 
 namespace xlp::build {
 
+namespace fs = std::filesystem;
+
 namespace {
 
 std::string join(const std::vector<std::string>& list) {
@@ -93,6 +95,13 @@ Result<AssemblyChanges> assembly_changes(const Trees& t, const std::vector<std::
     return all;
 }
 
+// Such as common/config_data.S, around the configuration: assembly that neither tree has, as Xen's
+// build writes it around a file that is there at its end only.
+bool wraps_data(const Recipe& recipe, const Trees& t) {
+    const fs::path source = fs::path("xen") / recipe.source;
+    return recipe.assembly() && !fs::exists(t.original / source) && !fs::exists(t.patched / source);
+}
+
 struct Verdict {
     bool affected = false;
     std::string reason;
@@ -152,6 +161,15 @@ Result<Selection> select_units(const Trees& t, const std::vector<ChangedFile>& c
     std::vector<Candidate> list =
         candidates(t.original, t.original_recipes, t.patched, t.patched_recipes, changed);
     std::erase_if(list, [&](const Candidate& c) { return affected.count(c.object) != 0; });
+    std::erase_if(list, [&](const Candidate& c) {
+        const Recipe& recipe = t.original_recipes.at(c.object);
+        if (!wraps_data(recipe, t))
+            return false;
+        selection.unchanged.push_back(unit_of(recipe, t.original));
+        selection.unchanged.back().reasons = {
+            "holds data that Xen's build embeds; the running hypervisor keeps its own"};
+        return true;
+    });
     std::vector<Verdict> verdicts(list.size());
     std::mutex mutex;
     std::size_t looked_at = 0;
