@@ -141,6 +141,35 @@ bool Program::spread_from(Place constant) {
     return fresh;
 }
 
+Findings Program::leave_out(const std::vector<std::string>& names) {
+    Findings findings;
+    for (const std::string& name : names) {
+        bool found = false;
+        for (Unit& u : units)
+            for (atom::AtomId id = 0; id < u.states.size(); ++id) {
+                const Atom& a = u.patched->atom(id);
+                if (u.state(id) != State::changed || a.section_class != SectionClass::text
+                    || !a.is_function() || (a.name != name && a.xen_name() != name))
+                    continue;
+                found = true;
+                u.states[id] = State::same;
+                findings.push_back(warning(
+                    "select.left-out",
+                    "The patch changes this function, and it keeps its old code, as --leave-out "
+                    "says. Old and new code run beside each other then.",
+                    "Be sure that the fix does not depend on it, and that it works with what the "
+                    "patch changes elsewhere.",
+                    {u.name, a.label(), u.source, 0}));
+            }
+        if (!found)
+            findings.push_back(
+                bad_input("select.left-out",
+                          fmt::format("There is no function `{}' that the patch changes.", name),
+                          "Give the name as the refusal has it.", {{}, name, {}, 0}));
+    }
+    return findings;
+}
+
 std::optional<Place> Program::global(std::string_view name) const {
     auto it = globals_.find(name);
     if (it == globals_.end())

@@ -55,6 +55,10 @@ struct Program {
     // Correlates and compares every unit. A cold part counts as part of its function, and what
     // reads a changed constant counts as changed, for it must read the new one.
     void compare_units();
+    // After compare_units(): these functions ("do_xenpmu_op", "arch/x86/mm.c#set_foreign") count as
+    // the same, and so keep their old code, whatever the patch does to them. Findings:
+    // `select.left-out`, a warning for each; an error for a name that is no changed function's.
+    Findings leave_out(const std::vector<std::string>& names);
     // Where the patched sources define a global symbol.
     std::optional<Place> global(std::string_view name) const;
 

@@ -35,17 +35,36 @@ constexpr Forbidden forbidden[] = {
     {"spin_debug_enable", patches},
     {"spin_debug_disable", patches},
     {"do_nmi", interrupts},
-    {"do_machine_check", interrupts},
     {"handle_ist_exception", interrupts},
     {"entry_NMI", interrupts},
     {"entry_MC", interrupts},
     {"nmi", interrupts},
     {"machine_check", interrupts},
-    {"mcheck_cmn_handler", interrupts},
 };
+
+// The sysctl and the debug key only note down what is to be done: the work waits until every
+// processor has left them.
+constexpr std::string_view only_ask[] = {"livepatch_op",     "livepatch_upload",
+                                         "livepatch_get",    "livepatch_list",
+                                         "livepatch_action", "livepatch_printall"};
+
+// C code of the machine-check exception. Unlike the assembly before it and the NMI's, it runs so
+// rarely that a hole left open is worse.
+constexpr std::string_view machine_check[] = {"do_machine_check", "mcheck_cmn_handler"};
 
 bool in_livepatch_source(std::string_view file) {
     return file.ends_with("livepatch.c") || file.ends_with("livepatch_elf.c");
+}
+
+template <class List>
+bool has(const List& list, std::string_view name) {
+    return std::find(std::begin(list), std::end(list), name) != std::end(list);
+}
+
+// "common/livepatch.c#livepatch_op" without its file
+std::string_view plain(std::string_view name) {
+    const std::size_t hash = name.find('#');
+    return hash == name.npos ? name : name.substr(hash + 1);
 }
 
 } // namespace
@@ -55,15 +74,24 @@ std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_v
     if (begin && end && a >= *begin && a < *end)
         return "It is in .text.entry, which runs on a guest's page tables: payloads are not "
                "mapped there.";
-    const std::size_t hash = name.find('#');
-    const std::string_view file = hash == name.npos ? std::string_view() : name.substr(0, hash);
-    const std::string_view base = hash == name.npos ? name : name.substr(hash + 1);
+    const std::string_view base = plain(name);
+    const std::string_view file = name.substr(0, name.find('#'));
+    if (has(only_ask, base))
+        return {};
     if (in_livepatch_source(file) || base.starts_with("livepatch_")
         || base.starts_with("arch_livepatch_"))
         return patches;
     const auto* found = std::find_if(std::begin(forbidden), std::end(forbidden),
                                      [&](const Forbidden& f) { return f.name == base; });
     return found == std::end(forbidden) ? std::string() : found->why;
+}
+
+std::string why_risky(std::string_view name) {
+    if (!has(machine_check, plain(name)))
+        return {};
+    return "It handles machine checks, which Xen cannot hold off while it writes the jump: one "
+           "that "
+           "arrives within these microseconds kills the host.";
 }
 
 } // namespace xlp::load

@@ -111,9 +111,11 @@ void Judge::old_code(const FunctionRecord& f) {
         warn(f, "load.old-address.label", "No sized symbol of xen-syms covers the address.",
              "Functions of assembly source are better not replaced.");
     }
-    const std::string why = why_forbidden(l.image, f.old_address, s ? s->name : f.name);
-    if (!why.empty())
-        refuse(f, "load.fatal.forbidden-function", why, "It cannot be live-patched.");
+    const std::string name = s ? s->name : f.name;
+    if (std::string why = why_forbidden(l.image, f.old_address, name); !why.empty())
+        refuse(f, "load.fatal.forbidden-function", std::move(why), "It cannot be live-patched.");
+    if (std::string why = why_risky(name); !why.empty())
+        warn(f, "load.machine-check", std::move(why));
 }
 
 void Judge::new_code(const FunctionRecord& f) {

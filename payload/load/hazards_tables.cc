@@ -119,12 +119,21 @@ void check_call_slot(const Loading& l, std::uint32_t section, Address site, Find
         return;
     const Address slot =
         site + 6 + static_cast<std::uint64_t>(std::int64_t{l.machine.get<std::int32_t>(site + 2)});
-    if (l.image.in_init(slot))
-        out.push_back(refusal("load.fatal.call-slot-init",
-                              fmt::format("The pointer of an alternative call is at {:#x}, in "
-                                          "memory that is freed after boot.",
-                                          slot),
-                              {}, l.at_section(section)));
+    if (!l.image.in_init(slot))
+        return;
+    Where where = l.at_section(section);
+    for (const FunctionRecord& f : l.result->functions)
+        if (site >= f.new_address && site - f.new_address < f.new_size)
+            where.function = f.name;
+    const xen::ImageSymbol* symbol = l.image.covering(slot);
+    out.push_back(refusal(
+        "load.fatal.call-slot-init",
+        fmt::format("It calls through a pointer at {:#x}{}, which boot code has resolved and which "
+                    "is freed after boot.",
+                    slot, symbol ? fmt::format(" (in {})", symbol->name) : std::string()),
+        "Without this function the rest may do: xlp-build payload --leave-out, if the fix does not "
+        "depend on it.",
+        std::move(where)));
 }
 
 void check_alternatives(const Loading& l, std::uint32_t section, Findings& out) {

@@ -27,12 +27,11 @@ struct Site {
 std::uint64_t jump_offset(const xen::Image&, Address);
 
 // Everything that speaks against trampolines at these functions (trampoline.*):
-// errors     outside-text, init, entry-text, runs-while-patching, unmaskable, never-left,
-// too-short,
+// errors     outside-text, init, forbidden, too-short,
 //            entered-inside (a branch, pointer or continuation from elsewhere lands in the
 //            overwritten bytes), overlap (two sites)
 // warnings   own-branch (of the old function itself: harmless unless it runs at that moment),
-//            maybe-inside (in code that cannot be decoded)
+//            maybe-inside (in code that cannot be decoded), machine-check (cannot be held off)
 // One scan of the image for all sites.
 Findings check_trampolines(const xen::Image&, const Tables&, std::span<const Site>,
                            const disasm::Disassembler&);

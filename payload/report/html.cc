@@ -136,9 +136,13 @@ void Page::contents() {
             c.value("size", 0), why);
     }
     put("</table></div>\n");
-    const std::string left_out = words(s_.manifest, "line_only");
+    const std::string line_only = words(s_.manifest, "line_only");
+    if (!line_only.empty())
+        put("<p>Left out, as they differ by line numbers only: {}.</p>\n", escape(line_only));
+    const std::string left_out = words(s_.manifest, "left_out");
     if (!left_out.empty())
-        put("<p>Left out, as they differ by line numbers only: {}.</p>\n", escape(left_out));
+        put("<p>Left out by whoever built this, though the patch changes them: {}.</p>\n",
+            escape(left_out));
 }
 
 void Page::findings() {

@@ -125,3 +125,15 @@ load harness
     exits 2
     complains "xen-syms"
 }
+
+@test "diff: a function can be left out, which is said; a name that does not change is an error" {
+    hypervisor
+    tool diff before.o after.o --xen-syms xen-syms -o x.livepatch --leave-out admit
+    exits 1
+    complains "[select.nothing-changed]"
+    complains "[select.left-out]"
+    tool diff before.o after.o --xen-syms xen-syms -o x.livepatch --leave-out admitt
+    exits 3
+    complains "no function \`admitt'"
+    leaves_nothing x.livepatch
+}

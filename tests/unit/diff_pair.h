@@ -44,7 +44,7 @@ inline Source source(std::string text, std::string name = "unit.c") {
 
 class Diff {
 public:
-    explicit Diff(std::vector<Change> changes) {
+    explicit Diff(std::vector<Change> changes, const std::vector<std::string>& left_out = {}) {
         std::vector<Source> linked{
             {"int outside(int x) { return x * 3; } int do_xen_version(void) { return 7; }"
              "void die(int x) { outside(x); }",
@@ -65,8 +65,10 @@ public:
             program_.units.push_back(std::move(u));
         }
         program_.compare_units();
+        Findings findings = program_.leave_out(left_out);
         binder_ = std::make_unique<Binder>(program_, *image_);
         selection_ = select(program_, *binder_);
+        append(selection_.findings, std::move(findings));
     }
     Diff(const std::string& before, const std::string& after, const std::string& stable = {})
         : Diff(std::vector<Change>{{source(before), source(after), stable}}) {}

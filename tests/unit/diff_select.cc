@@ -137,6 +137,23 @@ TEST(Select, ChangedAssemblyIsRefused) {
     EXPECT_THAT(d.codes(), Contains("assembly.changed"));
 }
 
+TEST(Select, FunctionLeftOutKeepsItsOldCodeAndIsCalledThere) {
+    auto text = [](const char* n) {
+        return std::string("static noinline int inner(int x) { return outside(x) + ") + n
+               + "; }\nint a(int x) { return inner(x) * " + n + "; }";
+    };
+    const std::vector<Change> change{{source(text("3")), source(text("5")), {}}};
+    EXPECT_THAT(Diff(change).replaced(), ElementsAre("a", "inner"));
+    Diff without(change, {"unit.c#inner"});
+    EXPECT_THAT(without.replaced(), ElementsAre("a"));
+    EXPECT_THAT(without.bound("a"), Contains("unit.c#inner"));
+    EXPECT_THAT(without.codes(Severity::warning), ElementsAre("select.left-out"));
+    EXPECT_THAT(without.codes(), IsEmpty());
+    EXPECT_THAT(Diff(change, {"outside"}).codes(), ElementsAre("select.left-out"))
+        << "it does not change";
+    EXPECT_THAT(Diff(change, {"inner", "a"}).codes(), ElementsAre("select.nothing-changed"));
+}
+
 TEST(Select, FunctionThatMovedToAnotherFileIsNotNew) {
     Diff d(std::vector<Change>{
         {source("int moved(int x) { return outside(x) * 5; }\nint stays(int x) { return x; }",

@@ -177,6 +177,10 @@ TEST_F(LoadTables, CallSlotInInit) {
     Verdict v = load_on(latest);
     expect_fatal(v.upload, Stage::alternative_calls);
     EXPECT_TRUE(has_finding(v, "load.fatal.call-slot-init"));
+    const auto f = std::find_if(v.findings.begin(), v.findings.end(), [](const Finding& one) {
+        return one.code == "load.fatal.call-slot-init";
+    });
+    EXPECT_NE(f->why.find("init_function"), std::string::npos);
 }
 
 TEST_F(LoadTables, BugFrameReach) {

@@ -146,10 +146,17 @@ TEST_F(Trampoline, ShortFunctions) {
 TEST_F(Trampoline, PlacesThatCannotBePatched) {
     link(victim + function("boot", "nop; nop; nop; nop; nop; ret", ".init.text")
          + function("gate", "nop; nop; nop; nop; nop; ret", ".text.entry")
-         + function("idle_loop", "nop; nop; nop; nop; nop; ret"));
+         + function("idle_loop", "nop; nop; nop; nop; nop; ret")
+         + function("livepatch_quiesce", "nop; nop; nop; nop; nop; ret")
+         + function("livepatch_op", "nop; nop; nop; nop; nop; ret")
+         + function("mcheck_cmn_handler", "nop; nop; nop; nop; nop; ret"));
     EXPECT_THAT(codes({"boot"}), ElementsAre("trampoline.init"));
     EXPECT_THAT(codes({"gate"}), ElementsAre("trampoline.forbidden"));
     EXPECT_THAT(codes({"idle_loop"}), ElementsAre("trampoline.forbidden"));
+    EXPECT_THAT(codes({"livepatch_quiesce"}), ElementsAre("trampoline.forbidden"));
+    EXPECT_THAT(codes({"livepatch_op"}), IsEmpty()) << "it asks for the work, and is gone by then";
+    EXPECT_THAT(codes({"mcheck_cmn_handler"}), ElementsAre("trampoline.machine-check"));
+    EXPECT_EQ(found[0].severity, Severity::warning);
 }
 
 TEST_F(Trampoline, TwoTrampolinesInOnePlace) {

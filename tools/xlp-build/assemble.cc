@@ -87,9 +87,11 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
         return tl::unexpected(std::move(ok.error()));
     Assembly a;
     a.program = std::move(*program);
+    a.left_out = options.left_out;
+    a.findings = a.program.leave_out(a.left_out);
     const diff::Binder binder(a.program, image);
     a.selection = diff::select(a.program, binder);
-    a.findings = a.selection.findings;
+    append(a.findings, a.selection.findings);
     OldCode old_code = check_old_code(a.program, a.selection, image);
     append(a.findings, std::move(old_code.findings));
     append(a.findings, check_types(a.program, a.selection, image, options.jobs));

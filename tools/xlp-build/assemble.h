@@ -24,6 +24,7 @@ struct AssembleOptions {
     elf::BuildId depends;         // empty: the hypervisor's
     std::vector<std::pair<std::string, std::string>> modinfo;
     diff::Allowances allowances;
+    std::vector<std::string> left_out; // changed functions that shall keep their old code
     // Compiles a unit with stable lines; gives an empty path where no line moved. May be empty.
     std::function<Result<std::filesystem::path>(const ObjectPair&)> compile_stable;
     unsigned jobs = 1;
@@ -33,7 +34,8 @@ struct Assembly {
     diff::Program program;
     diff::Selection selection;
     emit::Payload payload;
-    Findings findings; // warnings and notes
+    std::vector<std::string> left_out; // as in the options
+    Findings findings;                 // warnings and notes
 };
 
 // Reads and compares every pair. Errors: unreadable objects, odd tables.

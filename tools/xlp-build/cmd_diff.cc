@@ -73,6 +73,8 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, cli::Json&
     options.jobs = std::max(1U, std::thread::hardware_concurrency());
     if (vm.count("allow"))
         options.allowances.granted = vm["allow"].as<std::vector<std::string>>();
+    if (vm.count("leave-out"))
+        options.left_out = vm["leave-out"].as<std::vector<std::string>>();
     auto assembly = assemble(*pairs, *image, options);
     if (!assembly)
         return tl::unexpected(std::move(assembly.error()));
@@ -102,7 +104,9 @@ cli::Verb diff_verb() {
         "output,o", po::value<std::string>()->required()->value_name("FILE"),
         "where the payload goes")(
         "allow", po::value<std::vector<std::string>>()->value_name("CODE[:NAME]"),
-        "accept a refusal of this code, or of this code for one function or datum");
+        "accept a refusal of this code, or of this code for one function or datum")(
+        "leave-out", po::value<std::vector<std::string>>()->value_name("FUNCTION"),
+        "let this function keep its old code, although it changed");
     v.positional = {"orig", "patched"};
     v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
     v.run = run;

@@ -166,6 +166,7 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, cl
     options.depends = *depends;
     options.jobs = request.toolchain.jobs;
     options.allowances.granted = strings(vm, "allow");
+    options.left_out = strings(vm, "leave-out");
     manifest::Manifest given = about(vm, name);
     given.inputs = std::move(*inputs);
     options.modinfo = manifest::modinfo(given);
@@ -217,6 +218,8 @@ cli::Verb payload_verb() {
                                "payload whose fixes this one contains (repeatable)")(
         "allow", list()->value_name("CODE[:NAME]"),
         "accept a refusal of this code, or of this code for one function or datum (repeatable)")(
+        "leave-out", list()->value_name("FUNCTION"),
+        "let this function keep its old code, although the patch changes it (repeatable)")(
         "explain", "say of everything in the payload why it is there")(
         "report", one()->value_name("FILE.html"), "also write a page about the payload")(
         "keep", one()->value_name("DIR"), "keep the compiled objects there");

@@ -131,6 +131,7 @@ cli::Json describe(const Assembly& a) {
         j["contents"].push_back(std::move(one));
     }
     j["line_only"] = a.selection.line_only;
+    j["left_out"] = a.left_out;
     return j;
 }
 
@@ -154,6 +155,8 @@ std::vector<std::string> explain(const Assembly& a) {
     }
     for (const std::string& name : a.selection.line_only)
         lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
+    for (const std::string& name : a.left_out)
+        lines.push_back(fmt::format("left out    {}: keeps its old code (--leave-out)", name));
     return lines;
 }
 

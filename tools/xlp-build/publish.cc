@@ -36,6 +36,7 @@ Result<void> publish(const fs::path& output, const manifest::Manifest& given,
     const cli::Json reasons = describe(assembly);
     json["contents"] = reasons["contents"];
     json["line_only"] = reasons["line_only"];
+    json["left_out"] = reasons["left_out"];
     const fs::path beside = manifest::manifest_path(output);
     if (auto ok = write_text(beside, json.dump(2) + "\n"); !ok)
         return ok;
