@@ -150,6 +150,11 @@ void Survey::check_assembly(const Unit& u) {
     for (const Atom& a : u.patched->atoms()) {
         if (a.anonymous() || u.state(a.id) == State::same)
             continue;
+        if (a.section_class == SectionClass::init_text
+            || a.section_class == SectionClass::init_data) {
+            boot_only(u, a, "This assembly is used at boot only.");
+            continue;
+        }
         add(refusal("assembly.changed",
                     "Assembly code changed. It has no function boundaries that a jump could be put "
                     "at safely, and may be running on another CPU or stack while patches are "

@@ -128,6 +128,34 @@ TEST_F(Compile, stable_lines_leave_the_code_below_a_change_as_it_was) {
     EXPECT_EQ(b->lines.original("common/one.c", 9), 7u);
 }
 
+TEST_F(Compile, sections_as_xen_has_them_where_it_does_not_split_them) {
+    const fs::path change = patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;");
+    auto b = build(request({change}));
+    ASSERT_TRUE(b);
+    auto whole = compile_whole(*b, b->units[0].unit, {});
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(code(*whole, "two"), "") << "there is no .text.two in it";
+    EXPECT_TRUE(fs::exists(*whole));
+    put("xen/Makefile", std::string(makefile) + "CFLAGS += -ffunction-sections -fdata-sections\n");
+    b = build(request({change}));
+    ASSERT_TRUE(b);
+    whole = compile_whole(*b, b->units[0].unit, {});
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(*whole, fs::path());
+}
+
+TEST_F(Compile, boot_code_that_is_made_late_is_no_obstacle) {
+    put("xen/Makefile", std::string(makefile)
+                            + "all.o: arch/x86/boot/head.o\n"
+                              "arch/x86/boot/head.o: arch/x86/boot/cmdline.S\n"
+                              "arch/x86/boot/cmdline.S:\n\techo nop > $@\n");
+    put("xen/arch/x86/boot/head.S",
+        ".text\nstart:\n    mov $LIMIT, %eax\n#include \"cmdline.S\"\n");
+    auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
+    ASSERT_TRUE(b);
+    EXPECT_THAT(objects(*b), ElementsAre("arch/x86/boot/head.o", "common/two.o"));
+}
+
 TEST_F(Compile, without_moved_lines_there_is_no_stable_twin) {
     auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
     ASSERT_TRUE(b);

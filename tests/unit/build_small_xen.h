@@ -81,7 +81,8 @@ export XEN_SUBVERSION = 17
 export XEN_EXTRAVERSION ?= .9$(XEN_VENDORVERSION)
 TARGET := xen
 CFLAGS := -O2 -nostdinc -Iinclude -include include/xen/config.h $(EXTRA_CFLAGS_XEN_CORE)
-OBJS := common/one.o common/two.o common/data.o arch/x86/low.o
+OBJS := common/one.o common/two.o arch/x86/low.o
+OBJS += common/data.o
 build: $(TARGET)
 olddefconfig:
 	grep -q LIVEPATCH .config

@@ -135,6 +135,11 @@ TEST(Select, ChangedAssemblyIsRefused) {
     changed.replace(changed.find("$1"), 2, "$2");
     Diff d(std::vector<Change>{{Source{text, "entry.S"}, Source{changed, "entry.S"}, {}}});
     EXPECT_THAT(d.codes(), Contains("assembly.changed"));
+    auto boot_code = [](std::string s) {
+        return Source{s.replace(0, 5, ".section .init.text,\"ax\""), "entry.S"};
+    };
+    Diff boot(std::vector<Change>{{boot_code(text), boot_code(changed), {}}});
+    EXPECT_THAT(boot.codes(), ElementsAre("init.only"));
 }
 
 TEST(Select, FunctionLeftOutKeepsItsOldCodeAndIsCalledThere) {

@@ -59,6 +59,26 @@ Result<void> add_stable(diff::Program& program, const std::vector<ObjectPair>& p
     return {};
 }
 
+// The module of the original with Xen's own sections, where that is another.
+WholeModules whole_modules(const diff::Program& program, const std::vector<ObjectPair>& pairs,
+                           xen::Version version, const AssembleOptions& options) {
+    if (!options.compile_whole)
+        return {};
+    return [&program, &pairs, version,
+            &options](std::size_t unit) -> Result<std::optional<atom::Module>> {
+        std::optional<atom::Module> module;
+        const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const ObjectPair& p) {
+            return p.name == program.units[unit].name;
+        });
+        auto path = options.compile_whole(*pair);
+        if (!path)
+            return fail(path.error());
+        if (auto ok = read_side(*path, version, module); !ok)
+            return fail(ok.error());
+        return module;
+    };
+}
+
 } // namespace
 
 Result<diff::Program> read_program(const std::vector<ObjectPair>& pairs, xen::Version version,
@@ -92,8 +112,11 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
     const diff::Binder binder(a.program, image);
     a.selection = diff::select(a.program, binder);
     append(a.findings, a.selection.findings);
-    OldCode old_code = check_old_code(a.program, a.selection, image);
-    append(a.findings, std::move(old_code.findings));
+    auto old_code = check_old_code(a.program, a.selection, image,
+                                   whole_modules(a.program, pairs, image.version(), options));
+    if (!old_code)
+        return fail(old_code.error());
+    append(a.findings, std::move(old_code->findings));
     append(a.findings, check_types(a.program, a.selection, image, options.jobs));
     append(a.findings, check_readers(a.program, a.selection, image));
     Explainer(a.program).locate(a.findings);
@@ -103,7 +126,7 @@ Result<Assembly> assemble(const std::vector<ObjectPair>& pairs, const xen::Image
     emit::Options emit_options;
     emit_options.depends = options.depends.empty() ? image.build_id() : options.depends;
     emit_options.modinfo = options.modinfo;
-    emit_options.expectations = std::move(old_code.expectations);
+    emit_options.expectations = std::move(old_code->expectations);
     auto payload = emit::emit(a.program, a.selection, binder, emit_options);
     if (!payload) {
         append(a.findings, std::move(payload.error()));

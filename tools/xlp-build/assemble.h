@@ -19,14 +19,17 @@ struct ObjectPair {
     std::filesystem::path original, patched;
 };
 
+// Compiles a unit in another way; gives an empty path where that makes no difference.
+using Recompile = std::function<Result<std::filesystem::path>(const ObjectPair&)>;
+
 struct AssembleOptions {
     std::string name = "payload"; // as it is uploaded
     elf::BuildId depends;         // empty: the hypervisor's
     std::vector<std::pair<std::string, std::string>> modinfo;
     diff::Allowances allowances;
     std::vector<std::string> left_out; // changed functions that shall keep their old code
-    // Compiles a unit with stable lines; gives an empty path where no line moved. May be empty.
-    std::function<Result<std::filesystem::path>(const ObjectPair&)> compile_stable;
+    Recompile compile_stable;          // patched, with stable lines; may be empty
+    Recompile compile_whole;           // original, with Xen's own sections; may be empty
     unsigned jobs = 1;
 };
 

@@ -170,12 +170,16 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, cl
     manifest::Manifest given = about(vm, name);
     given.inputs = std::move(*inputs);
     options.modinfo = manifest::modinfo(given);
-    options.compile_stable = [&](const ObjectPair& pair) -> Result<fs::path> {
-        for (const CompiledUnit& c : build->units)
-            if (c.unit.object == pair.name)
-                return compile_stable(*build, c.unit, guard.token());
-        return fs::path();
+    const auto recompile = [&](auto how) -> Recompile {
+        return [&, how](const ObjectPair& pair) -> Result<fs::path> {
+            for (const CompiledUnit& c : build->units)
+                if (c.unit.object == pair.name)
+                    return how(*build, c.unit, guard.token());
+            return fs::path();
+        };
     };
+    options.compile_stable = recompile(compile_stable);
+    options.compile_whole = recompile(compile_whole);
     auto assembly = assemble(pairs, *image, options);
     if (!assembly)
         return tl::unexpected(std::move(assembly.error()));

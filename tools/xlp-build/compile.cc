@@ -147,6 +147,21 @@ Result<Build> build_units(const Request& request, const Progress& progress, std:
     return build;
 }
 
+Result<fs::path> compile_whole(const Build& build, const Unit& unit, std::stop_token stop) {
+    const Trees& t = build.trees;
+    const Recipe* recipe = find(t.original_recipes, unit.object);
+    if (!recipe || !splits_sections(*recipe))
+        return fs::path();
+    const fs::path object = t.original_objects / (unit.object + ".whole");
+    std::error_code ec;
+    if (fs::exists(object, ec))
+        return object;
+    if (auto r = compile_object(*recipe, t.original, object, t.toolchain, stop, Sections::as_xen);
+        !r)
+        return fail(r.error());
+    return object;
+}
+
 Result<fs::path> compile_stable(const Build& build, const Unit& unit, std::stop_token stop) {
     const Trees& t = build.trees;
     auto moves = [&](const ChangedFile& c) {

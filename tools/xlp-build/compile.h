@@ -86,6 +86,11 @@ Result<Build> plan_build(const Request&, const Progress&, std::stop_token);
 // The whole way. Further errors: `compile.failed` (the original), `patch.does-not-compile`.
 Result<Build> build_units(const Request&, const Progress&, std::stop_token);
 
+// The original unit once more, with sections as Xen's own build has them: up to 4.16 it does not
+// split them, and the assembler then encodes some jumps otherwise and puts unlikely code behind
+// the file's last function. The object's path; nothing where Xen splits them itself.
+Result<std::filesystem::path> compile_whole(const Build&, const Unit&, std::stop_token);
+
 // The patched unit once more, from sources with #line directives after each change, so that code
 // below a change keeps its __LINE__: what then still differs from the original differs for another
 // reason than its line number. The object's path; nothing when no line moved in what it includes.

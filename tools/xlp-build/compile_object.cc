@@ -46,7 +46,7 @@ Finding compiler_message(const Recipe& recipe, const std::string& output) {
         std::size_t colon = line.find(':');
         auto [end, ec] = std::from_chars(line.data() + colon + 1, line.data() + at, where.line);
         if (ec == std::errc() && colon < at)
-            where.source = "xen/" + fs::path(line.substr(0, colon)).lexically_normal().string();
+            where.source = (fs::path(recipe.directory) / line.substr(0, colon)).lexically_normal();
     }
     if (message.empty())
         message = output.substr(0, 2000);
@@ -77,12 +77,17 @@ Result<void> require(const Command& command, const Recipe& recipe, std::stop_tok
 
 } // namespace
 
+bool splits_sections(const Recipe& recipe) {
+    return !recipe.renames_sections()
+           && !(has(recipe, "-ffunction-sections") && has(recipe, "-fdata-sections"));
+}
+
 Result<void> compile_object(const Recipe& recipe, const fs::path& tree, const fs::path& object,
-                            const Toolchain& toolchain, std::stop_token stop) {
+                            const Toolchain& toolchain, std::stop_token stop, Sections sections) {
     std::error_code ec;
     fs::create_directories(object.parent_path(), ec);
     Command compile = compiler(recipe, tree, toolchain);
-    if (!recipe.renames_sections())
+    if (sections == Sections::split && splits_sections(recipe))
         for (const char* flag : {"-ffunction-sections", "-fdata-sections"})
             if (!has(recipe, flag))
                 compile.argv.push_back(flag);

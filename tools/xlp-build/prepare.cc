@@ -187,6 +187,18 @@ Findings compare_settings(const std::set<std::string>& given, const std::set<std
     return found;
 }
 
+// Up to 4.19 head.S includes, as assembly or bytes, 32-bit code that the build makes late. It runs
+// before Xen itself: with empty files in its place head.S compiles, and compares as well.
+std::vector<fs::path> boot_blobs(const fs::path& tree) {
+    const fs::path folder = tree / "xen/arch/x86/boot";
+    std::vector<fs::path> list;
+    const std::string head = read_file(folder / "head.S").value_or("");
+    for (const char* name : {"cmdline.S", "reloc.S", "cmdline.bin", "reloc.bin"})
+        if (head.find(fmt::format("\"{}\"", name)) != head.npos)
+            list.push_back(folder / name);
+    return list;
+}
+
 } // namespace
 
 Result<std::string> compiler_identity(const Toolchain& toolchain, std::stop_token stop) {
@@ -296,6 +308,11 @@ Result<Recipes> read_recipes(const fs::path& tree, const Toolchain& toolchain,
     // A dry run ends early where a rule needs a file that an earlier one would have made; what it
     // has printed by then is all that compiles. It tells of no single failure otherwise.
     auto dry_run = [&]() { return run(make(tree, toolchain, {"-n", "-k", "-w", "build"}), stop); };
+    for (const fs::path& blob : boot_blobs(tree)) {
+        std::error_code ec;
+        if (fs::file_size(blob, ec) == 0 && !ec)
+            fs::remove(blob, ec); // or the dry run would not make it
+    }
     auto outcome = dry_run();
     if (!outcome)
         return fail(outcome.error());
@@ -316,6 +333,10 @@ Result<Recipes> read_recipes(const fs::path& tree, const Toolchain& toolchain,
                                 fmt::format("Xen's build does not say how it compiles:\n{}",
                                             last_lines(outcome->err, 12)),
                                 {}, {.file = (tree / "xen").string()}));
+    for (const fs::path& blob : boot_blobs(tree))
+        if (!fs::exists(blob))
+            if (auto ok = write_file(blob, ""); !ok)
+                return fail(ok.error());
     return recipes;
 }
 

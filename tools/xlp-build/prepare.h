@@ -50,7 +50,8 @@ Result<void> make_headers(const std::filesystem::path& tree, const Toolchain&, s
 // `prepare.failed`.
 Result<void> build_hypervisor(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
 
-// The recipes of a tree whose headers are made.
+// The recipes of a tree whose headers are made. Leaves empty files where assembly includes boot
+// code that Xen's build makes later.
 Result<Recipes> read_recipes(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
 
 } // namespace xlp::build

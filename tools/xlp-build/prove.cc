@@ -12,6 +12,7 @@
 #include "tools/xlp-build/process.h"
 
 #include <algorithm>
+#include <deque>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
@@ -57,26 +58,63 @@ std::vector<atom::AtomId> replaced_atoms(const diff::Program& program,
     return ids;
 }
 
-void match_old_code(const diff::Program& program, const diff::Selection& selection,
-                    const xen::Image& image, Findings& findings) {
+bool all_same(const match::Match& m, const std::vector<atom::AtomId>& ids) {
+    return std::all_of(ids.begin(), ids.end(),
+                       [&](atom::AtomId id) { return match::same(m.of(id).state); });
+}
+
+// The same functions in another compile of the unit; nothing if one is not there.
+std::optional<std::vector<atom::AtomId>>
+same_names(const atom::Module& from, const std::vector<atom::AtomId>& ids, const atom::Module& to) {
+    std::vector<atom::AtomId> others;
+    for (atom::AtomId id : ids) {
+        const std::string name = from.atom(id).xen_name();
+        const auto it = std::find_if(to.atoms().begin(), to.atoms().end(), [&](const auto& a) {
+            return !a.anonymous() && a.is_function() && a.xen_name() == name;
+        });
+        if (it == to.atoms().end())
+            return std::nullopt;
+        others.push_back(it->id);
+    }
+    return others;
+}
+
+Result<void> match_old_code(const diff::Program& program, const diff::Selection& selection,
+                            const xen::Image& image, const WholeModules& whole,
+                            Findings& findings) {
+    std::deque<atom::Module> wholes; // matches refer to them
     std::vector<match::Match> matches;
-    std::vector<std::size_t> units;
-    for (std::size_t u = 0; u < program.units.size(); ++u)
-        if (program.units[u].original && !program.units[u].original->assembly()) {
-            matches.push_back(match::match_module(*program.units[u].original, image));
-            units.push_back(u);
+    std::vector<std::vector<atom::AtomId>> replaced;
+    for (std::size_t u = 0; u < program.units.size(); ++u) {
+        const Unit& unit = program.units[u];
+        if (!unit.original || unit.original->assembly())
+            continue;
+        matches.push_back(match::match_module(*unit.original, image));
+        replaced.push_back(replaced_atoms(program, selection, u));
+        if (all_same(matches.back(), replaced.back()) || !whole)
+            continue;
+        auto other = whole(u);
+        if (!other)
+            return fail(other.error());
+        if (!*other)
+            continue;
+        if (auto ids = same_names(*unit.original, replaced.back(), **other)) {
+            wholes.push_back(std::move(**other));
+            matches.back() = match::match_module(wholes.back(), image);
+            replaced.back() = std::move(*ids);
         }
+    }
     const match::Diagnosis diagnosis = match::diagnose(matches, image);
     LineTables lines;
     auto line_of = [&](const elf::Object& o, std::uint32_t section, std::uint64_t offset) {
         return lines.at(o, section, offset);
     };
     for (std::size_t m = 0; m < matches.size(); ++m) {
-        const auto ids = replaced_atoms(program, selection, units[m]);
-        append(findings, match::explain(matches[m], ids, diagnosis, image, line_of));
-        if (auto rest = match::others(matches[m], ids, diagnosis))
+        append(findings, match::explain(matches[m], replaced[m], diagnosis, image, line_of));
+        if (auto rest = match::others(matches[m], replaced[m], diagnosis))
             findings.push_back(std::move(*rest));
     }
+    return {};
 }
 
 std::set<std::string> replaced_names(const diff::Selection& selection) {
@@ -163,10 +201,11 @@ Findings check_bring_up(const diff::Selection& selection, const xen::Image& imag
 
 } // namespace
 
-OldCode check_old_code(const diff::Program& program, const diff::Selection& selection,
-                       const xen::Image& image) {
+Result<OldCode> check_old_code(const diff::Program& program, const diff::Selection& selection,
+                               const xen::Image& image, const WholeModules& whole) {
     OldCode result;
-    match_old_code(program, selection, image, result.findings);
+    if (auto ok = match_old_code(program, selection, image, whole, result.findings); !ok)
+        return fail(ok.error());
     const disasm::Disassembler disassembler;
     const match::Tables tables = match::Tables::read(image);
     std::vector<match::Site> sites;

@@ -6,7 +6,9 @@
 
 #include "payload/diff/select.h"
 
+#include <functional>
 #include <map>
+#include <optional>
 
 namespace xlp::build {
 
@@ -15,7 +17,13 @@ struct OldCode {
     Findings findings;                              // match.*, trampoline.*
     std::map<std::size_t, elf::Bytes> expectations; // by index of Selection::items
 };
-OldCode check_old_code(const diff::Program&, const diff::Selection&, const xen::Image&);
+// The module of a unit's original compiled with sections as Xen's own build has them; nothing where
+// those are the same. May be empty.
+using WholeModules = std::function<Result<std::optional<atom::Module>>(std::size_t unit)>;
+// Asks for a unit's whole module only where the code does not match without. Errors: those of
+// `whole`.
+Result<OldCode> check_old_code(const diff::Program&, const diff::Selection&, const xen::Image&,
+                               const WholeModules& whole);
 
 // Changed types, signatures and variables that included functions and what stays would see
 // differently (types.*).
