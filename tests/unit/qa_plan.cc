@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Scenarios, what steps' outputs mean, and reports.
+#include "load_sample.h"
 #include "tools/xlp-qa/drive.h"
 #include "tools/xlp-qa/plan.h"
 #include "tools/xlp-qa/report.h"
@@ -55,6 +56,27 @@ TEST(Plan, StackGoesUpAndComesDown) {
                                         "revert a", "apply a", "apply b", "revert b", "revert a",
                                         "unload b", "unload a"}));
     EXPECT_EQ(s->files.size(), 2u);
+}
+
+TEST(Plan, WhatBringsDataIsUploadedForEachApplication) {
+    sample::Builder fixed, variable;
+    for (sample::Builder* b : {&fixed, &variable}) {
+        b->section(".text", SHF_ALLOC | SHF_EXECINSTR, elf::Bytes(16));
+        b->section(".livepatch.funcs", SHF_ALLOC | SHF_WRITE, elf::Bytes(104), 8);
+    }
+    variable.section(".bss", SHF_ALLOC | SHF_WRITE, elf::Bytes(4), 4, SHT_NOBITS);
+    auto bytes = [](const sample::Builder& b) {
+        const elf::Bytes raw = elf::write_object(b.object).value();
+        return std::string(raw.begin(), raw.end());
+    };
+    Plan plan;
+    plan.payloads = {{"f", bytes(fixed)}, {"v", bytes(variable)}};
+    auto s = make_scenario(plan);
+    ASSERT_TRUE(s);
+    EXPECT_EQ(names(*s),
+              (std::vector<std::string>{"upload f", "apply f", "upload v", "apply v", "revert v",
+                                        "revert f", "apply f", "unload v", "upload v", "apply v",
+                                        "revert v", "revert f", "unload v", "unload f"}));
 }
 
 TEST(Plan, NamesThatCannotBeAreRefusedTogether) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-qa/plan.h"
 
+#include "payload/elf/object.h"
 #include "tools/xlp-qa/guest.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <set>
 
@@ -53,6 +55,17 @@ Result<void> add_file(std::vector<Member>& members, const fs::path& file) {
     members.push_back(regular_file(fmt::format("{}/{}", files_folder, file.filename().string()),
                                    std::move(*bytes), true));
     return {};
+}
+
+// Xen does not apply a payload again that has writable data of its own: safe_to_reapply, set in
+// move_payload() of xen/common/livepatch.c. What is no object at all, the hypervisor shall judge.
+bool brings_data(const Payload& p) {
+    const auto object = elf::Object::parse({p.bytes.begin(), p.bytes.end()}, p.name);
+    if (!object)
+        return false;
+    return std::any_of(object->sections().begin(), object->sections().end(), [](const auto& s) {
+        return s.flags & SHF_ALLOC && s.flags & SHF_WRITE && s.size && s.name != ".livepatch.funcs";
+    });
 }
 
 } // namespace
@@ -117,7 +130,10 @@ Result<Scenario> make_scenario(const Plan& plan) {
         for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
             // as on a host: the next is uploaded when the one below is applied; raw, because the
             // hypervisor shall judge, not xlp's own look at the file
-            if (cycle == 0)
+            const bool again = cycle > 0 && brings_data(plan.payloads[i]);
+            if (again)
+                s.steps.push_back(operation_step("unload", plan.payloads[i].name));
+            if (cycle == 0 || again)
                 s.steps.push_back(raw_step("upload", plan.payloads[i].name, guest_path(i)));
             s.steps.push_back(operation_step("apply", plan.payloads[i].name));
         }

@@ -19,8 +19,8 @@ struct Plan {
 };
 
 // Upload and apply each payload, probe, revert in reverse order, probe; then apply and revert again
-// until the cycles are done; unload all. Errors: bad input for unreadable probe or files, usage for
-// names that cannot be.
+// until the cycles are done, a payload that brings writable data uploaded anew each time; unload
+// all. Errors: bad input for unreadable probe or files, usage for names that cannot be.
 Result<Scenario> make_scenario(const Plan&);
 
 // Single steps, for scenarios of one's own. `file` is the path in the guest.
