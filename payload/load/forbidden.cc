@@ -91,7 +91,7 @@ std::string why_risky(std::string_view name) {
         return {};
     return "It handles machine checks, which Xen cannot hold off while it writes the jump: one "
            "that "
-           "arrives within these microseconds kills the host.";
+           "arrives in these microseconds kills the host.";
 }
 
 } // namespace xlp::load

@@ -60,12 +60,8 @@ private:
         }
         if (std::string why = load::why_forbidden(image_, s.address, s.name); !why.empty())
             error(s, "trampoline.forbidden", std::move(why),
-                  "Patch its callers or what it calls; leave it out (--leave-out), if the fix does "
-                  "not "
-                  "depend on it; or reboot into a fixed hypervisor.");
-        if (std::string why = load::why_risky(s.name); !why.empty())
-            found_.push_back(
-                warning("trampoline.machine-check", std::move(why), {}, {{}, s.name, {}, 0}));
+                  "Patch its callers or what it calls; leave it out (--leave-out) if the "
+                  "fix does not depend on it; or reboot into a fixed hypervisor.");
         const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
         if (s.size < needed) {
             error(s, "trampoline.too-short",

@@ -31,7 +31,7 @@ std::uint64_t jump_offset(const xen::Image&, Address);
 //            entered-inside (a branch, pointer or continuation from elsewhere lands in the
 //            overwritten bytes), overlap (two sites)
 // warnings   own-branch (of the old function itself: harmless unless it runs at that moment),
-//            maybe-inside (in code that cannot be decoded), machine-check (cannot be held off)
+//            maybe-inside (in code that cannot be decoded)
 // One scan of the image for all sites.
 Findings check_trampolines(const xen::Image&, const Tables&, std::span<const Site>,
                            const disasm::Disassembler&);

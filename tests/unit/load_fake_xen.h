@@ -29,6 +29,7 @@ public:
         add_function("do_xen_version", 0x1500, 64, ibt);
         add_function("twice", 0x1600, 32, false);
         add_function("twice", 0x1640, 32, false);
+        add_function("mcheck_cmn_handler", 0x1680, 32, false);
         add("_etext", base + 0x2000, 0);
         add("__init_begin", init, 0);
         add("init_function", init + 0x100, 32);

@@ -201,6 +201,10 @@ TEST_F(LoadRecords, ForbiddenFunctions) {
     EXPECT_TRUE(has_finding(load_it(), "load.fatal.forbidden-function"));
     aim("entry_stub", 32);
     EXPECT_TRUE(has_finding(load_it(), "load.fatal.forbidden-function"));
+    aim("mcheck_cmn_handler", 32);
+    const Verdict v = load_it();
+    EXPECT_TRUE(has_finding(v, "load.machine-check"));
+    EXPECT_FALSE(has_errors(v.findings));
 }
 
 TEST_F(LoadRecords, Overlap) {

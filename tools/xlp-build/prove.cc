@@ -58,9 +58,11 @@ std::vector<atom::AtomId> replaced_atoms(const diff::Program& program,
     return ids;
 }
 
-bool all_same(const match::Match& m, const std::vector<atom::AtomId>& ids) {
-    return std::all_of(ids.begin(), ids.end(),
-                       [&](atom::AtomId id) { return match::same(m.of(id).state); });
+bool all_same(const match::Match& m) {
+    return std::all_of(m.module().atoms().begin(), m.module().atoms().end(), [&](const auto& a) {
+        const match::State s = m.of(a.id).state;
+        return !a.is_function() || s == match::State::unchecked || match::same(s);
+    });
 }
 
 // The same functions in another compile of the unit; nothing if one is not there.
@@ -91,7 +93,7 @@ Result<void> match_old_code(const diff::Program& program, const diff::Selection&
             continue;
         matches.push_back(match::match_module(*unit.original, image));
         replaced.push_back(replaced_atoms(program, selection, u));
-        if (all_same(matches.back(), replaced.back()) || !whole)
+        if (all_same(matches.back()) || !whole)
             continue;
         auto other = whole(u);
         if (!other)

@@ -20,8 +20,8 @@ struct OldCode {
 // The module of a unit's original compiled with sections as Xen's own build has them; nothing where
 // those are the same. May be empty.
 using WholeModules = std::function<Result<std::optional<atom::Module>>(std::size_t unit)>;
-// Asks for a unit's whole module only where the code does not match without. Errors: those of
-// `whole`.
+// Asks for a unit's whole module only where some function does not match without. Errors: those
+// of `whole`.
 Result<OldCode> check_old_code(const diff::Program&, const diff::Selection&, const xen::Image&,
                                const WholeModules& whole);
 
