@@ -2,6 +2,7 @@
 #include "tools/common/cli.h"
 
 #include "tools/common/completion.h"
+#include "tools/common/finding_text.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -20,52 +21,6 @@ const char* version() {
 }
 
 namespace {
-
-const char* severity_name(Severity s) {
-    switch (s) {
-    case Severity::note:
-        return "note";
-    case Severity::warning:
-        return "warning";
-    case Severity::error:
-        return "error";
-    }
-    return "error";
-}
-
-const char* severity_color(Severity s) {
-    switch (s) {
-    case Severity::note:
-        return "\x1b[36m";
-    case Severity::warning:
-        return "\x1b[33m";
-    case Severity::error:
-        return "\x1b[31m";
-    }
-    return "";
-}
-
-// sd-daemon(3)'s prefixes
-const char* journal_priority(Severity s) {
-    switch (s) {
-    case Severity::note:
-        return "<6>";
-    case Severity::warning:
-        return "<4>";
-    case Severity::error:
-        break;
-    }
-    return "<3>";
-}
-
-std::string place(const Where& w) {
-    std::string s = w.source.empty() ? w.file : w.source;
-    if (w.line)
-        s += fmt::format(":{}", w.line);
-    if (!w.function.empty())
-        s += s.empty() ? w.function : ": " + w.function;
-    return s;
-}
 
 po::options_description common_options() {
     po::options_description d("Common options");
@@ -250,19 +205,6 @@ int dispatch(const Tool& tool, int argc, char** argv) {
     return run_verb(tool, *it, {args.begin() + 2, args.end()});
 }
 
-// Names in files may hold what a terminal obeys: control characters are shown, not sent.
-std::string harmless(std::string_view text) {
-    std::string shown;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f)
-            shown += fmt::format("\\x{:02x}", byte);
-        else
-            shown += c;
-    }
-    return shown;
-}
-
 } // namespace
 
 bool stderr_is_journal() {
@@ -305,21 +247,12 @@ void Output::progress_end() const {
 void Output::findings(const Findings& list) const {
     if (common_.json)
         return;
+    Findings shown;
+    for (const Finding& f : list)
+        if (f.severity != Severity::note || (verbose() && !common_.quiet))
+            shown.push_back(f);
     const bool journal = stderr_is_journal();
-    const bool color = !journal && stderr_color();
-    for (const Finding& f : list) {
-        if (f.severity == Severity::note && (!verbose() || common_.quiet))
-            continue;
-        const std::string at = harmless(place(f.where));
-        if (journal) // one entry, with the priority that the journal files it under
-            std::cerr << journal_priority(f.severity);
-        std::cerr << fmt::format("{}{}{}: {}{}{} [{}]", color ? severity_color(f.severity) : "",
-                                 severity_name(f.severity), color ? "\x1b[0m" : "", at,
-                                 at.empty() ? "" : ": ", harmless(f.why), f.code);
-        if (!f.remedy.empty())
-            std::cerr << (journal ? " -> " : "\n  -> ") << harmless(f.remedy);
-        std::cerr << '\n';
-    }
+    std::cerr << cli::text(shown, {!journal && stderr_color(), journal, verbose()});
 }
 
 void Output::document(const Json& doc, const Findings& list, Failure failure) const {
