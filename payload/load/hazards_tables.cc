@@ -122,18 +122,21 @@ void check_call_slot(const Loading& l, std::uint32_t section, Address site, Find
     if (!l.image.in_init(slot))
         return;
     Where where = l.at_section(section);
+    std::string remedy;
     for (const FunctionRecord& f : l.result->functions)
-        if (site >= f.new_address && site - f.new_address < f.new_size)
+        if (site >= f.new_address && site - f.new_address < f.new_size) {
             where.function = f.name;
+            remedy = fmt::format("If the fix does not depend on this function, build the payload "
+                                 "without it: xlp-build payload --leave-out '{}'.",
+                                 f.name);
+        }
     const xen::ImageSymbol* symbol = l.image.covering(slot);
     out.push_back(refusal(
         "load.fatal.call-slot-init",
         fmt::format("It calls through a pointer at {:#x}{}, which boot code has resolved and which "
                     "is freed after boot.",
                     slot, symbol ? fmt::format(" (in {})", symbol->name) : std::string()),
-        "Without this function the rest may do: xlp-build payload --leave-out, if the fix does not "
-        "depend on it.",
-        std::move(where)));
+        std::move(remedy), std::move(where)));
 }
 
 void check_alternatives(const Loading& l, std::uint32_t section, Findings& out) {
