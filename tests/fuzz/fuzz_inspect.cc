@@ -3,6 +3,7 @@
 #include "tools/xlp-build/inspect.h"
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace xlp;

@@ -5,6 +5,7 @@
 #include "payload/load/report.h"
 
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 namespace {
 
