@@ -173,6 +173,7 @@ void Page::function(const load::FunctionRecord& f, const disasm::Disassembler& d
     const auto after = new_code(f, *s_.verdict.loaded, s_.image, disassembler);
     auto keys = [](const std::vector<Line>& lines) {
         std::vector<std::string> k;
+        k.reserve(lines.size());
         for (const Line& l : lines)
             k.push_back(l.key);
         return k;

@@ -66,7 +66,7 @@ std::string hash_of(std::string_view data) {
     return h.hex();
 }
 
-Result<FileLock> FileLock::take(const fs::path& file, Mode mode, std::stop_token stop) {
+Result<FileLock> FileLock::take(const fs::path& file, Mode mode, const std::stop_token& stop) {
     std::error_code ec;
     fs::create_directories(file.parent_path(), ec);
     if (ec)
@@ -80,7 +80,7 @@ Result<FileLock> FileLock::take(const fs::path& file, Mode mode, std::stop_token
     return lock;
 }
 
-Result<void> FileLock::change(Mode mode, std::stop_token stop) {
+Result<void> FileLock::change(Mode mode, const std::stop_token& stop) {
     while (flock(fd_, (mode == Mode::shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return fail(environment("cache.unusable", fmt::format("The cache cannot be locked: {}.",
@@ -135,7 +135,7 @@ fs::path lock_of(const fs::path& entry) {
     return entry.string() + ".lock";
 }
 
-Result<FileLock> open_entry(const fs::path& entry, std::stop_token stop,
+Result<FileLock> open_entry(const fs::path& entry, const std::stop_token& stop,
                             const std::function<Result<void>()>& make) {
     auto lock = FileLock::take(lock_of(entry), FileLock::Mode::shared, stop);
     while (lock && !is_complete(entry)) {

@@ -37,9 +37,10 @@ class FileLock {
 public:
     enum class Mode { shared, exclusive };
     // Waits for other runs, asking `stop` now and then.
-    static Result<FileLock> take(const std::filesystem::path& file, Mode, std::stop_token stop);
+    static Result<FileLock> take(const std::filesystem::path& file, Mode,
+                                 const std::stop_token& stop);
     // Lets other runs share what this one has made. Another exclusive holder may come in between.
-    Result<void> change(Mode, std::stop_token stop);
+    Result<void> change(Mode, const std::stop_token& stop);
     ~FileLock();
     FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     FileLock& operator=(FileLock&&) = delete;
@@ -76,7 +77,7 @@ std::filesystem::path lock_of(const std::filesystem::path& entry);
 
 // A complete entry under a shared lock; `make` fills it first where it is not complete yet (under
 // an exclusive lock; what it leaves on failure is removed). Marks the entry as used just now.
-Result<FileLock> open_entry(const std::filesystem::path& entry, std::stop_token stop,
+Result<FileLock> open_entry(const std::filesystem::path& entry, const std::stop_token& stop,
                             const std::function<Result<void>()>& make);
 
 // Removes all but the `keep` most recently used entries in `folder`, and none that a run holds.

@@ -56,7 +56,7 @@ struct Job {
 };
 
 Result<void> compile_all(const std::vector<Job>& jobs, const Toolchain& toolchain,
-                         const Progress& progress, std::stop_token stop) {
+                         const Progress& progress, const std::stop_token& stop) {
     Counter counter(progress, "Compiling", jobs.size());
     return for_each(jobs.size(), toolchain.jobs, stop, [&](std::size_t i) -> Result<void> {
         const Job& job = jobs[i];
@@ -72,7 +72,7 @@ Result<void> compile_all(const std::vector<Job>& jobs, const Toolchain& toolchai
 }
 
 Result<LineMap> map_lines(const Trees& trees, const std::vector<ChangedFile>& changed,
-                          std::stop_token stop) {
+                          const std::stop_token& stop) {
     LineMap lines;
     for (const ChangedFile& c : changed) {
         if (c.how != ChangedFile::How::edited)
@@ -99,7 +99,8 @@ Finding nothing_affected(const Build& build) {
 
 } // namespace
 
-Result<Build> plan_build(const Request& request, const Progress& progress, std::stop_token stop) {
+Result<Build> plan_build(const Request& request, const Progress& progress,
+                         const std::stop_token& stop) {
     Build build;
     auto trees = prepare_trees(request, progress, stop, build.findings);
     if (!trees)
@@ -126,7 +127,8 @@ Result<Build> plan_build(const Request& request, const Progress& progress, std::
     return build;
 }
 
-Result<Build> build_units(const Request& request, const Progress& progress, std::stop_token stop) {
+Result<Build> build_units(const Request& request, const Progress& progress,
+                          const std::stop_token& stop) {
     auto build = plan_build(request, progress, stop);
     if (!build)
         return build;
@@ -147,7 +149,7 @@ Result<Build> build_units(const Request& request, const Progress& progress, std:
     return build;
 }
 
-Result<fs::path> compile_whole(const Build& build, const Unit& unit, std::stop_token stop) {
+Result<fs::path> compile_whole(const Build& build, const Unit& unit, const std::stop_token& stop) {
     const Trees& t = build.trees;
     const Recipe* recipe = find(t.original_recipes, unit.object);
     if (!recipe || !splits_sections(*recipe))
@@ -162,7 +164,7 @@ Result<fs::path> compile_whole(const Build& build, const Unit& unit, std::stop_t
     return object;
 }
 
-Result<fs::path> compile_stable(const Build& build, const Unit& unit, std::stop_token stop) {
+Result<fs::path> compile_stable(const Build& build, const Unit& unit, const std::stop_token& stop) {
     const Trees& t = build.trees;
     auto moves = [&](const ChangedFile& c) {
         return build.lines.moves(fs::path(c.path).lexically_relative("xen").string());

@@ -72,28 +72,29 @@ struct Build {
 
 // Copies, prepares, patches. Errors: source.*, config.*, compiler.*, prepare.failed, patch.*,
 // `patch.no-hypervisor-code`, `patch.does-not-build`, cache.unusable, interrupted.
-Result<Trees> prepare_trees(const Request&, const Progress&, std::stop_token, Findings& findings);
+Result<Trees> prepare_trees(const Request&, const Progress&, const std::stop_token&,
+                            Findings& findings);
 
 // Compares what the compiler proper would see of every unit that includes a changed file. Errors:
 // `patch.changes-every-unit`, compile.failed, `patch.does-not-compile`, interrupted.
 Result<Selection> select_units(const Trees&, const std::vector<ChangedFile>&, const Progress&,
-                               std::stop_token);
+                               const std::stop_token&);
 
 // What would be compiled, without compiling. Fills everything of Build but the objects' paths.
 // Further errors: `patch.no-unit-affected`.
-Result<Build> plan_build(const Request&, const Progress&, std::stop_token);
+Result<Build> plan_build(const Request&, const Progress&, const std::stop_token&);
 
 // The whole way. Further errors: `compile.failed` (the original), `patch.does-not-compile`.
-Result<Build> build_units(const Request&, const Progress&, std::stop_token);
+Result<Build> build_units(const Request&, const Progress&, const std::stop_token&);
 
 // The original unit once more, with sections as Xen's own build has them: up to 4.16 it does not
 // split them, and the assembler then encodes some jumps otherwise and puts unlikely code behind
 // the file's last function. The object's path; nothing where Xen splits them itself.
-Result<std::filesystem::path> compile_whole(const Build&, const Unit&, std::stop_token);
+Result<std::filesystem::path> compile_whole(const Build&, const Unit&, const std::stop_token&);
 
 // The patched unit once more, from sources with #line directives after each change, so that code
 // below a change keeps its __LINE__: what then still differs from the original differs for another
 // reason than its line number. The object's path; nothing when no line moved in what it includes.
-Result<std::filesystem::path> compile_stable(const Build&, const Unit&, std::stop_token);
+Result<std::filesystem::path> compile_stable(const Build&, const Unit&, const std::stop_token&);
 
 } // namespace xlp::build

@@ -66,7 +66,7 @@ struct Temporary {
     }
 };
 
-Result<void> require(const Command& command, const Recipe& recipe, std::stop_token stop) {
+Result<void> require(const Command& command, const Recipe& recipe, const std::stop_token& stop) {
     auto outcome = run(command, stop);
     if (!outcome)
         return fail(outcome.error());
@@ -83,7 +83,8 @@ bool splits_sections(const Recipe& recipe) {
 }
 
 Result<void> compile_object(const Recipe& recipe, const fs::path& tree, const fs::path& object,
-                            const Toolchain& toolchain, std::stop_token stop, Sections sections) {
+                            const Toolchain& toolchain, const std::stop_token& stop,
+                            Sections sections) {
     std::error_code ec;
     fs::create_directories(object.parent_path(), ec);
     Command compile = compiler(recipe, tree, toolchain);
@@ -117,7 +118,7 @@ Result<void> compile_object(const Recipe& recipe, const fs::path& tree, const fs
 }
 
 Result<std::string> preprocess(const Recipe& recipe, const fs::path& tree,
-                               const Toolchain& toolchain, std::stop_token stop) {
+                               const Toolchain& toolchain, const std::stop_token& stop) {
     Toolchain direct = toolchain;
     direct.launcher.clear(); // compiler caches do not keep this
     Command c = compiler(recipe, tree, direct);

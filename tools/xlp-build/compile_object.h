@@ -26,11 +26,11 @@ bool splits_sections(const Recipe&);
 // and its place, interrupted.
 Result<void> compile_object(const Recipe&, const std::filesystem::path& tree,
                             const std::filesystem::path& object, const Toolchain&,
-                            std::stop_token stop, Sections = Sections::split);
+                            const std::stop_token& stop, Sections = Sections::split);
 
 // The text that the compiler proper would see, without line markers, and with 0 for every __LINE__:
 // two that are equal compile to the same code but for line numbers. Errors as above.
 Result<std::string> preprocess(const Recipe&, const std::filesystem::path& tree, const Toolchain&,
-                               std::stop_token stop);
+                               const std::stop_token& stop);
 
 } // namespace xlp::build

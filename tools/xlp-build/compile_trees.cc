@@ -130,7 +130,7 @@ std::vector<std::string> touched_files(const std::vector<Patch>& patches) {
 }
 
 Result<void> apply_all(const std::vector<Patch>& patches, const fs::path& tree,
-                       std::stop_token stop, Findings* notes) {
+                       const std::stop_token& stop, Findings* notes) {
     for (const Patch& p : patches) {
         if (p.files.empty())
             continue;
@@ -146,7 +146,7 @@ Result<void> apply_all(const std::vector<Patch>& patches, const fs::path& tree,
 // Applies the patches to copies of just the files that they touch, so that one that does not apply
 // is told before anything long begins.
 Result<void> try_patches(const Request& request, const std::vector<Patch>& patches,
-                         const fs::path& scratch, std::stop_token stop, Findings& notes) {
+                         const fs::path& scratch, const std::stop_token& stop, Findings& notes) {
     auto draft = Draft::make(scratch);
     if (!draft)
         return fail(draft.error());
@@ -163,7 +163,8 @@ Result<void> try_patches(const Request& request, const std::vector<Patch>& patch
 }
 
 Result<void> make_original(const Request& request, const std::vector<TreeFile>& files,
-                           const fs::path& config, const fs::path& entry, std::stop_token stop) {
+                           const fs::path& config, const fs::path& entry,
+                           const std::stop_token& stop) {
     const fs::path tree = entry / "tree";
     if (auto r = copy_tree(request.source, files, tree, stop); !r)
         return r;
@@ -191,7 +192,8 @@ Result<void> blame_patch(Result<void> r) {
 }
 
 Result<void> make_patched(const Request& request, const std::vector<Patch>& patches,
-                          const fs::path& original, const fs::path& entry, std::stop_token stop) {
+                          const fs::path& original, const fs::path& entry,
+                          const std::stop_token& stop) {
     const fs::path tree = entry / "tree";
     if (auto r = copy_prepared(original / "tree", tree, stop); !r)
         return r;
@@ -223,7 +225,7 @@ Result<void> make_patched(const Request& request, const std::vector<Patch>& patc
     return write_file(entry / "recipes.json", to_json(*list).dump());
 }
 
-Result<std::string> version_of(const std::string& program, std::stop_token stop) {
+Result<std::string> version_of(const std::string& program, const std::stop_token& stop) {
     auto outcome = run({.argv = {program, "--version"}}, stop);
     if (!outcome)
         return fail(outcome.error());
@@ -232,7 +234,7 @@ Result<std::string> version_of(const std::string& program, std::stop_token stop)
 
 // All that a prepared tree and its objects depend on.
 Result<std::string> key_of(const Request& request, const std::vector<TreeFile>& files,
-                           const std::string& config, std::stop_token stop) {
+                           const std::string& config, const std::stop_token& stop) {
     Hash key;
     key.add(format);
     auto tree = hash_tree(request.source, files, stop);
@@ -259,8 +261,8 @@ std::string key_of(const std::vector<Patch>& patches) {
 
 } // namespace
 
-Result<Trees> prepare_trees(const Request& request, const Progress& progress, std::stop_token stop,
-                            Findings& findings) {
+Result<Trees> prepare_trees(const Request& request, const Progress& progress,
+                            const std::stop_token& stop, Findings& findings) {
     auto version = read_version(request.source);
     if (!version)
         return fail(version.error());

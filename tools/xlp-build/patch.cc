@@ -275,7 +275,7 @@ FileKind kind_of(std::string_view path) {
 }
 
 Result<Findings> apply_patch(const std::vector<FilePatch>& files, const std::string& name,
-                             const fs::path& tree, std::stop_token stop) {
+                             const fs::path& tree, const std::stop_token& stop) {
     std::string text;
     for (const FilePatch& f : files)
         text += f.text;

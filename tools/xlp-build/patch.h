@@ -59,6 +59,6 @@ FileKind kind_of(std::string_view path);
 // offset. Errors: `patch.already-applied`, `patch.does-not-apply` for each hunk that fails; `tree`
 // is then to be thrown away.
 Result<Findings> apply_patch(const std::vector<FilePatch>& files, const std::string& name,
-                             const std::filesystem::path& tree, std::stop_token stop);
+                             const std::filesystem::path& tree, const std::stop_token& stop);
 
 } // namespace xlp::build

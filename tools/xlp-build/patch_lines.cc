@@ -115,7 +115,7 @@ bool LineMap::moves(std::string_view file) const {
 }
 
 Result<std::vector<Hunk>> compare_files(const fs::path& original, const fs::path& patched,
-                                        std::stop_token stop) {
+                                        const std::stop_token& stop) {
     auto outcome =
         run({.argv = {"diff", "-U0", "--text", original.string(), patched.string()}}, stop);
     if (!outcome)

@@ -33,7 +33,8 @@ private:
 
 // The differences between two files as hunks without context, by diff(1).
 Result<std::vector<Hunk>> compare_files(const std::filesystem::path& original,
-                                        const std::filesystem::path& patched, std::stop_token);
+                                        const std::filesystem::path& patched,
+                                        const std::stop_token&);
 
 // `patched` with "#line N" after each of `hunks` (without context), so that the lines that follow
 // have the original's numbers. A directive goes only where C takes one without a change of meaning:

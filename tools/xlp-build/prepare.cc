@@ -133,7 +133,7 @@ std::string last_lines(const std::string& text, std::size_t count) {
 
 Result<Outcome> run_make(const fs::path& tree, const Toolchain& toolchain,
                          std::vector<std::string> arguments, const std::string& doing,
-                         std::stop_token stop) {
+                         const std::stop_token& stop) {
     auto outcome = run(make(tree, toolchain, std::move(arguments)), stop);
     if (outcome && !outcome->ok())
         return fail(environment(
@@ -201,7 +201,7 @@ std::vector<fs::path> boot_blobs(const fs::path& tree) {
 
 } // namespace
 
-Result<std::string> compiler_identity(const Toolchain& toolchain, std::stop_token stop) {
+Result<std::string> compiler_identity(const Toolchain& toolchain, const std::stop_token& stop) {
     Command c;
     c.argv = words(toolchain.cc);
     if (c.argv.empty())
@@ -242,7 +242,7 @@ Result<std::string> read_config(const fs::path& config) {
 }
 
 Result<void> configure(const fs::path& tree, const fs::path& config, const Toolchain& toolchain,
-                       std::stop_token stop) {
+                       const std::stop_token& stop) {
     auto text = read_config(config);
     if (!text)
         return fail(text.error());
@@ -272,14 +272,16 @@ Result<Findings> check_config(const fs::path& tree, const fs::path& config) {
     return compare_settings(settings(*given), settings(*taken), config);
 }
 
-Result<void> reconfigure(const fs::path& tree, const Toolchain& toolchain, std::stop_token stop) {
+Result<void> reconfigure(const fs::path& tree, const Toolchain& toolchain,
+                         const std::stop_token& stop) {
     auto outcome = run_make(tree, toolchain, {"olddefconfig"}, "configuring", stop);
     if (!outcome)
         return fail(outcome.error());
     return {};
 }
 
-Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain, std::stop_token stop) {
+Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain,
+                          const std::stop_token& stop) {
     auto rule = target_rule(tree);
     if (!rule)
         return fail(rule.error());
@@ -295,7 +297,7 @@ Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain, std:
 }
 
 Result<void> build_hypervisor(const fs::path& tree, const Toolchain& toolchain,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
     auto outcome = run_make(tree, toolchain, {fmt::format("-j{}", std::max(1u, toolchain.jobs))},
                             "building the hypervisor", stop);
     if (!outcome)
@@ -304,7 +306,7 @@ Result<void> build_hypervisor(const fs::path& tree, const Toolchain& toolchain,
 }
 
 Result<Recipes> read_recipes(const fs::path& tree, const Toolchain& toolchain,
-                             std::stop_token stop) {
+                             const std::stop_token& stop) {
     // A dry run ends early where a rule needs a file that an earlier one would have made; what it
     // has printed by then is all that compiles. It tells of no single failure otherwise.
     auto dry_run = [&]() { return run(make(tree, toolchain, {"-n", "-k", "-w", "build"}), stop); };

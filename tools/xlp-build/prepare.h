@@ -25,7 +25,7 @@ struct Toolchain {
 
 // What tells one compiler from another: all of `CC -v`. Errors: `compiler.missing`,
 // `compiler.broken`.
-Result<std::string> compiler_identity(const Toolchain&, std::stop_token);
+Result<std::string> compiler_identity(const Toolchain&, const std::stop_token&);
 
 // The text of a configuration. Errors: `config.unreadable`.
 Result<std::string> read_config(const std::filesystem::path& config);
@@ -33,7 +33,7 @@ Result<std::string> read_config(const std::filesystem::path& config);
 // Puts `config` in place and lets Kconfig fill what it leaves open. Errors: as read_config,
 // `config.no-livepatch`, `prepare.failed`.
 Result<void> configure(const std::filesystem::path& tree, const std::filesystem::path& config,
-                       const Toolchain&, std::stop_token);
+                       const Toolchain&, const std::stop_token&);
 
 // Warns of settings of `config` that Kconfig did not take over in `tree`, and of another version of
 // the compiler than the one that `config` was made with.
@@ -41,17 +41,21 @@ Result<Findings> check_config(const std::filesystem::path& tree,
                               const std::filesystem::path& config);
 
 // Runs Kconfig again over the tree's own .config, after its Kconfig files changed.
-Result<void> reconfigure(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
+Result<void> reconfigure(const std::filesystem::path& tree, const Toolchain&,
+                         const std::stop_token&);
 
 // Makes every generated header; takes little where all are up to date. Errors: `prepare.failed`.
-Result<void> make_headers(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
+Result<void> make_headers(const std::filesystem::path& tree, const Toolchain&,
+                          const std::stop_token&);
 
 // Builds the hypervisor as a whole in a configured tree: xen/xen-syms, xen/xen.gz. Errors:
 // `prepare.failed`.
-Result<void> build_hypervisor(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
+Result<void> build_hypervisor(const std::filesystem::path& tree, const Toolchain&,
+                              const std::stop_token&);
 
 // The recipes of a tree whose headers are made. Leaves empty files where assembly includes boot
 // code that Xen's build makes later.
-Result<Recipes> read_recipes(const std::filesystem::path& tree, const Toolchain&, std::stop_token);
+Result<Recipes> read_recipes(const std::filesystem::path& tree, const Toolchain&,
+                             const std::stop_token&);
 
 } // namespace xlp::build

@@ -21,8 +21,6 @@
 #include <thread>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace xlp::build {
 
 namespace {
@@ -65,6 +63,7 @@ Result<Pipe> make_pipe() {
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {
     std::vector<char*> p;
+    p.reserve(strings.size() + 1);
     for (const std::string& s : strings)
         p.push_back(const_cast<char*>(s.c_str())); // posix_spawn does not write to them
     p.push_back(nullptr);
@@ -115,7 +114,8 @@ bool drain(const Descriptor& from, std::string& to) {
 }
 
 // Reads both streams to their end. A requested stop ends the group, gently at first.
-void collect(pid_t pid, Descriptor& out, Descriptor& err, Outcome& outcome, std::stop_token stop) {
+void collect(pid_t pid, Descriptor& out, Descriptor& err, Outcome& outcome,
+             const std::stop_token& stop) {
     Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     std::stop_callback on_stop(stop, [&] {
         const std::uint64_t one = 1;
@@ -179,7 +179,7 @@ Finding interrupted() {
     return environment("interrupted", "The work was interrupted; nothing was written.");
 }
 
-Result<Outcome> run(const Command& command, std::stop_token stop) {
+Result<Outcome> run(const Command& command, const std::stop_token& stop) {
     if (stop.stop_requested())
         return fail(interrupted());
     auto in = make_pipe();
@@ -218,7 +218,7 @@ Result<Outcome> run(const Command& command, std::stop_token stop) {
     return outcome;
 }
 
-Result<void> for_each(std::size_t count, unsigned jobs, std::stop_token stop,
+Result<void> for_each(std::size_t count, unsigned jobs, const std::stop_token& stop,
                       const std::function<Result<void>(std::size_t)>& work) {
     std::vector<Findings> failures(count);
     std::atomic<std::size_t> next = 0;

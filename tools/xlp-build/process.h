@@ -48,7 +48,7 @@ struct Outcome {
 // Runs `command` to its end. When `stop` is requested its whole process group is ended first by
 // SIGTERM (a compiler driver then removes its temporary files), after a second by SIGKILL.
 // Errors: the program cannot be started (`process.start`), or `interrupted`.
-Result<Outcome> run(const Command& command, std::stop_token stop);
+Result<Outcome> run(const Command& command, const std::stop_token& stop);
 
 // What a stopped operation returns.
 Finding interrupted();
@@ -56,7 +56,7 @@ Finding interrupted();
 // Runs `work(i)` for every i < count on up to `jobs` threads. Goes on after a failure, so that
 // every reason is found, but starts nothing more once `stop` is requested. Returns all failures in
 // the order of i.
-Result<void> for_each(std::size_t count, unsigned jobs, std::stop_token stop,
+Result<void> for_each(std::size_t count, unsigned jobs, const std::stop_token& stop,
                       const std::function<Result<void>(std::size_t)>& work);
 
 // Splits what a user gives as a command ("ccache gcc -m64") into words, at white space.

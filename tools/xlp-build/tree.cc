@@ -164,7 +164,7 @@ Result<std::vector<TreeFile>> list_tree(const fs::path& tree) {
 }
 
 Result<std::string> hash_tree(const fs::path& tree, const std::vector<TreeFile>& files,
-                              std::stop_token stop) {
+                              const std::stop_token& stop) {
     Hash hash;
     for (const TreeFile& f : files) {
         if (stop.stop_requested())
@@ -186,7 +186,7 @@ Result<std::string> hash_tree(const fs::path& tree, const std::vector<TreeFile>&
 }
 
 Result<void> copy_tree(const fs::path& from, const std::vector<TreeFile>& files, const fs::path& to,
-                       std::stop_token stop) {
+                       const std::stop_token& stop) {
     fs::path made;
     for (const TreeFile& f : files) {
         if (stop.stop_requested())
@@ -236,7 +236,7 @@ Result<void> relocate(const fs::path& file, const std::string& from, const std::
 
 } // namespace
 
-Result<void> copy_prepared(const fs::path& from, const fs::path& to, std::stop_token stop) {
+Result<void> copy_prepared(const fs::path& from, const fs::path& to, const std::stop_token& stop) {
     std::error_code ec;
     fs::create_directories(to, ec);
     if (ec)

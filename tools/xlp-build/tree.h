@@ -40,16 +40,16 @@ Result<std::vector<TreeFile>> list_tree(const std::filesystem::path& tree);
 
 // SHA-256 over paths, kinds and contents.
 Result<std::string> hash_tree(const std::filesystem::path& tree, const std::vector<TreeFile>&,
-                              std::stop_token stop);
+                              const std::stop_token& stop);
 
 // Copies with modes and times; `to` is made. Never a link, so that writing to the copy is safe.
 Result<void> copy_tree(const std::filesystem::path& from, const std::vector<TreeFile>&,
-                       const std::filesystem::path& to, std::stop_token stop);
+                       const std::filesystem::path& to, const std::stop_token& stop);
 
 // Copies a whole prepared tree likewise, with its products. In the dependency and command files
 // that make reads, the path of the tree becomes that of the copy, so that make finds it up to date.
 Result<void> copy_prepared(const std::filesystem::path& from, const std::filesystem::path& to,
-                           std::stop_token stop);
+                           const std::stop_token& stop);
 
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 

@@ -112,7 +112,7 @@ std::string unused(const Candidate& c) {
 }
 
 // One candidate whose own source is not patched.
-Result<Verdict> judge(const Trees& t, const Candidate& c, std::stop_token stop) {
+Result<Verdict> judge(const Trees& t, const Candidate& c, const std::stop_token& stop) {
     const Recipe& recipe = t.original_recipes.at(c.object);
     auto a = preprocess(recipe, t.original, t.toolchain, stop);
     if (!a)
@@ -149,7 +149,7 @@ Result<Verdict> judge(const Trees& t, const Candidate& c, std::stop_token stop) 
 } // namespace
 
 Result<Selection> select_units(const Trees& t, const std::vector<ChangedFile>& changed,
-                               const Progress& progress, std::stop_token stop) {
+                               const Progress& progress, const std::stop_token& stop) {
     Selection selection;
     auto others = recipe_changes(t);
     if (!others)
