@@ -61,12 +61,6 @@ bool has(const List& list, std::string_view name) {
     return std::find(std::begin(list), std::end(list), name) != std::end(list);
 }
 
-// "common/livepatch.c#livepatch_op" without its file
-std::string_view plain(std::string_view name) {
-    const std::size_t hash = name.find('#');
-    return hash == name.npos ? name : name.substr(hash + 1);
-}
-
 } // namespace
 
 std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_view name) {
@@ -74,7 +68,7 @@ std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_v
     if (begin && end && a >= *begin && a < *end)
         return "It is in .text.entry, which runs on a guest's page tables: payloads are not "
                "mapped there.";
-    const std::string_view base = plain(name);
+    const std::string_view base = xen::plain_name(name);
     const std::string_view file = name.substr(0, name.find('#'));
     if (has(only_ask, base))
         return {};
@@ -87,11 +81,10 @@ std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_v
 }
 
 std::string why_risky(std::string_view name) {
-    if (!has(machine_check, plain(name)))
+    if (!has(machine_check, xen::plain_name(name)))
         return {};
     return "It handles machine checks, which Xen cannot hold off while it writes the jump: one "
-           "that "
-           "arrives in these microseconds kills the host.";
+           "that arrives in these microseconds kills the host.";
 }
 
 } // namespace xlp::load

@@ -15,11 +15,6 @@ namespace {
 constexpr unsigned max_levels = 6;
 constexpr std::size_t max_functions = 256;
 
-std::string_view plain(std::string_view symbol) {
-    const std::size_t hash = symbol.rfind('#');
-    return hash == symbol.npos ? symbol : symbol.substr(hash + 1);
-}
-
 bool is_root_code(std::string_view name) {
     static const std::set<std::string_view> roots = {"start_secondary", "__high_start",
                                                      "enter_state", "enter_state_helper"};
@@ -88,7 +83,7 @@ private:
     }
 
     void use(Function& f, const Xref& x) {
-        const std::string_view user = plain(x.symbol);
+        const std::string_view user = xen::plain_name(x.symbol);
         f.by = user;
         if (x.kind == Xref::Kind::pointer) {
             f.at_run_time |= !is_root_table(user);

@@ -28,6 +28,11 @@ struct ImageSymbol {
     bool local = false;
 };
 
+// "foo" of "dir/file.c#foo", and of "foo".
+inline std::string_view plain_name(std::string_view symbol) {
+    return symbol.substr(symbol.rfind('#') + 1); // npos + 1 is 0
+}
+
 // [begin, end)
 struct Range {
     Address begin = 0, end = 0;
