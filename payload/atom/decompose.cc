@@ -6,6 +6,7 @@
 //   3. refer   - relocations into references
 //   4. attach  - table entries to the atom whose code they speak of
 #include "payload/atom/module.h"
+#include "payload/base/bytes.h"
 
 #include <algorithm>
 #include <cstring>
@@ -154,7 +155,7 @@ void Decomposer::split_strings(const elf::Section& s) {
     const std::uint64_t unit = std::max<std::uint64_t>(s.entsize, 1);
     std::uint64_t begin = 0;
     for (std::uint64_t at = 0; at + unit <= s.bytes.size(); at += unit) {
-        const elf::View c = s.bytes.subspan(at, unit);
+        const View c = s.bytes.subspan(at, unit);
         if (std::all_of(c.begin(), c.end(), [](std::uint8_t b) { return b == 0; })) {
             add(s, begin, at + unit - begin);
             begin = at + unit;
@@ -412,7 +413,7 @@ Result<Module> Module::from(elf::Object object, xen::Version version) {
     Module m;
     m.object_ = std::move(object);
     if (auto ok = Decomposer(m, version).run(); !ok)
-        return tl::unexpected(std::move(ok.error()));
+        return fail(ok);
     return m;
 }
 

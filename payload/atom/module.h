@@ -5,6 +5,7 @@
 // Xen's tables (exceptions, bug frames, alternatives) hang at the atom whose code they speak of.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/object.h"
 #include "payload/xen/sections.h"
 #include "payload/xen/version.h"
@@ -44,7 +45,7 @@ struct Reference {
 struct Entry {
     xen::SectionClass table{};
     std::string_view section; // ".bug_frames.1"
-    elf::View bytes;
+    View bytes;
     std::vector<Reference> references; // by offset; the first is the code that the entry is for
     unsigned line = 0;                 // of a bug frame
 
@@ -67,7 +68,7 @@ struct Atom {
     std::uint64_t size = 0;    // without padding
     std::uint64_t align = 1;
     bool zero = false; // without contents (.bss): `bytes` is empty
-    elf::View bytes;
+    View bytes;
     std::vector<Reference> references; // by offset
     std::vector<Entry> entries;
     std::vector<std::string_view> aliases; // further symbols at its start
@@ -117,9 +118,9 @@ std::optional<std::string_view> cold_parent(std::string_view name);
 
 // Bytes of immediate operand behind a 32-bit %rip-relative displacement at `offset` of `code`, told
 // from the opcode before it. 0 if the bytes before it are no such operand.
-unsigned trailing_immediate(elf::View code, std::size_t offset);
+unsigned trailing_immediate(View code, std::size_t offset);
 
 // Whether the 32-bit field at `offset` is the target of a call, jmp or jcc.
-bool is_branch_field(elf::View code, std::size_t offset);
+bool is_branch_field(View code, std::size_t offset);
 
 } // namespace xlp::atom

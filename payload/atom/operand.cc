@@ -3,6 +3,7 @@
 // therefore holds -4 less the immediate that follows the displacement, and to know which place is
 // meant one must know how long that immediate is. The opcode tells; no full decoder is needed.
 #include "payload/atom/module.h"
+#include "payload/base/bytes.h"
 
 namespace xlp::atom {
 
@@ -65,7 +66,7 @@ bool is_rex(std::uint8_t b) {
 
 } // namespace
 
-unsigned trailing_immediate(elf::View code, std::size_t offset) {
+unsigned trailing_immediate(View code, std::size_t offset) {
     if (offset < 2 || offset > code.size())
         return 0;
     const std::uint8_t modrm = code[offset - 1];
@@ -88,7 +89,7 @@ unsigned trailing_immediate(elf::View code, std::size_t offset) {
     return 0;
 }
 
-bool is_branch_field(elf::View code, std::size_t offset) {
+bool is_branch_field(View code, std::size_t offset) {
     if (offset < 1 || offset > code.size())
         return false;
     const std::uint8_t op = code[offset - 1];

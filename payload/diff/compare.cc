@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/diff/compare.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -16,8 +18,7 @@ using xen::SectionClass;
 namespace {
 
 // First byte that differs outside of the references' fields; the sizes are equal.
-std::optional<std::size_t> bytes_differ(elf::View o, elf::View p,
-                                        const std::vector<Reference>& references) {
+std::optional<std::size_t> bytes_differ(View o, View p, const std::vector<Reference>& references) {
     std::size_t at = 0;
     for (const Reference& r : references) {
         for (; at < std::min<std::size_t>(r.offset, o.size()); ++at)
@@ -71,7 +72,7 @@ bool Comparison::same_target(const Reference& o, const Reference& p) {
         if (o.delta < 0 || p.delta < 0 || static_cast<std::uint64_t>(o.delta) > a.size
             || static_cast<std::uint64_t>(p.delta) > b.size)
             return false;
-        const elf::View x = a.bytes.subspan(o.delta), y = b.bytes.subspan(p.delta);
+        const View x = a.bytes.subspan(o.delta), y = b.bytes.subspan(p.delta);
         return std::equal(x.begin(), x.end(), y.begin(), y.end());
     }
     if (o.delta != p.delta)

@@ -2,6 +2,7 @@
 // ELF notes, as far as build-ids need them.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/object.h"
 
 #include <optional>
@@ -20,8 +21,5 @@ Bytes make_build_id_note(const BuildId& id);
 
 // The build-id in .note.gnu.build-id (or .note, .notes of an image), if any.
 std::optional<BuildId> build_id(const Object&);
-
-std::string hex(View);                             // lower case, no separators
-std::optional<Bytes> from_hex(std::string_view s); // even length, hexadecimal digits only
 
 } // namespace xlp::elf

@@ -3,6 +3,9 @@
 // is checked against the file's end without overflow, every index against its table.
 #include "payload/elf/object.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/file.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -127,7 +130,7 @@ Result<void> Reader::sections(Object& out) {
             continue;
         auto name = string(names, headers[s.index].sh_name);
         if (!name)
-            return tl::unexpected(std::move(name.error()));
+            return fail(name);
         s.name = *name;
         if (s.type == SHT_SYMTAB) {
             if (symtab_)
@@ -154,7 +157,7 @@ Result<void> Reader::symbols(Object& out) {
         std::memcpy(&raw, symtab_->bytes.data() + i * sizeof raw, sizeof raw);
         auto name = string(names, raw.st_name);
         if (!name)
-            return tl::unexpected(std::move(name.error()));
+            return fail(name);
         Symbol s;
         s.name = *name;
         s.value = raw.st_value;
@@ -247,14 +250,14 @@ Result<Object> Object::parse(Bytes bytes, std::string name) {
     o.name_ = std::move(name);
     o.bytes_ = std::make_shared<const Bytes>(std::move(bytes));
     if (auto ok = Reader(*o.bytes_, o.name_).read(o); !ok)
-        return tl::unexpected(std::move(ok.error()));
+        return fail(ok);
     return o;
 }
 
 Result<Object> Object::read(const std::filesystem::path& path) {
     auto bytes = read_file(path);
     if (!bytes)
-        return tl::unexpected(std::move(bytes.error()));
+        return fail(bytes);
     return parse(std::move(*bytes), path.string());
 }
 
@@ -262,40 +265,6 @@ const Section* Object::section(std::string_view name) const {
     auto it = std::find_if(sections_.begin() + 1, sections_.end(),
                            [&](const Section& s) { return s.name == name; });
     return it == sections_.end() ? nullptr : &*it;
-}
-
-Result<Bytes> read_file(const std::filesystem::path& path) {
-    auto bad = [&](std::string why) {
-        return fail(bad_input("file.unreadable", std::move(why), {}, {path.string(), {}, {}, 0}));
-    };
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return bad(fmt::format("Cannot open: {}.", std::strerror(errno)));
-    struct Closer {
-        int fd;
-        ~Closer() { ::close(fd); }
-    } closer{fd};
-    struct stat st {};
-    if (::fstat(fd, &st) != 0)
-        return bad(fmt::format("Cannot examine: {}.", std::strerror(errno)));
-    if (!S_ISREG(st.st_mode))
-        return bad("This is not a regular file.");
-    if (static_cast<std::uint64_t>(st.st_size) > max_file_size)
-        return bad(fmt::format("The file is larger than {} MiB.", max_file_size >> 20));
-    Bytes bytes(static_cast<std::size_t>(st.st_size));
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t n = ::read(fd, bytes.data() + done, bytes.size() - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return bad(fmt::format("Cannot read: {}.", std::strerror(errno)));
-        if (n == 0)
-            break;
-        done += static_cast<std::size_t>(n);
-    }
-    bytes.resize(done);
-    return bytes;
 }
 
 } // namespace xlp::elf

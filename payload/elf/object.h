@@ -3,24 +3,19 @@
 // index once, so that users of an Object need no further checks.
 #pragma once
 
-#include "payload/result.h"
+#include "payload/base/bytes.h"
+#include "payload/base/result.h"
 
 #include <cstdint>
 #include <elf.h>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace xlp::elf {
 
-using Bytes = std::vector<std::uint8_t>;
-using View = std::span<const std::uint8_t>;
-
-// Largest file that is read; memory used for parsing stays below ten times the file's size.
-inline constexpr std::uint64_t max_file_size = 256U << 20;
 // Longest symbol or section name that is accepted, in bytes.
 inline constexpr std::size_t max_name_size = 4096;
 
@@ -72,7 +67,8 @@ struct Symbol {
 class Object {
 public:
     // Takes ET_REL and ET_EXEC/ET_DYN files, ELFCLASS64, little endian, EM_X86_64. `name` is used
-    // in findings only. Errors: elf.* findings of kind `input`.
+    // in findings only. Memory used stays below ten times the file's size. Errors: elf.* findings
+    // of kind `input`.
     static Result<Object> parse(Bytes, std::string name);
     static Result<Object> read(const std::filesystem::path&);
 
@@ -97,8 +93,5 @@ private:
     std::vector<Section> sections_;
     std::vector<Symbol> symbols_;
 };
-
-// The whole file; refuses what is not a regular file or larger than max_file_size.
-Result<Bytes> read_file(const std::filesystem::path&);
 
 } // namespace xlp::elf

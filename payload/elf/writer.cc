@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/elf/writer.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/descriptor.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -31,17 +34,6 @@ public:
 
 private:
     std::map<std::string, std::uint32_t> offsets_{{"", 0}};
-};
-
-struct Descriptor {
-    int fd;
-    explicit Descriptor(int f) : fd(f) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (fd >= 0)
-            ::close(fd);
-    }
 };
 
 // One section as libelf wants it: its buffer must outlive elf_update().
@@ -194,60 +186,20 @@ bool Layout::update(int fd) {
 Result<Bytes> Layout::write() {
     prepare();
     Descriptor file(memfd_create("payload", MFD_CLOEXEC));
-    if (file.fd < 0 || !update(file.fd))
+    if (!file || !update(file.get()))
         return fail(internal_fault(
             "elf.write", fmt::format("libelf cannot write the object: {}.", elf_errmsg(-1))));
-    const off_t size = ::lseek(file.fd, 0, SEEK_END);
+    const off_t size = ::lseek(file.get(), 0, SEEK_END);
     Bytes out(static_cast<std::size_t>(size));
-    if (::pread(file.fd, out.data(), out.size(), 0) != size)
+    if (::pread(file.get(), out.data(), out.size(), 0) != size)
         return fail(internal_fault("elf.write", "The object cannot be read back."));
     return out;
-}
-
-Result<void> write_all(int fd, View bytes) {
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-        const ssize_t n = ::write(fd, bytes.data() + done, bytes.size() - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail(environment("file.unwritable",
-                                    fmt::format("Cannot write: {}.", std::strerror(errno))));
-        done += static_cast<std::size_t>(n);
-    }
-    if (::fsync(fd) != 0)
-        return fail(
-            environment("file.unwritable", fmt::format("Cannot sync: {}.", std::strerror(errno))));
-    return {};
 }
 
 } // namespace
 
 Result<Bytes> write_object(const NewObject& object) {
     return Layout(object).write();
-}
-
-Result<void> write_file(const std::filesystem::path& path, View bytes) {
-    std::string temporary = path.string() + ".XXXXXX";
-    auto located = [&](Findings f) {
-        for (Finding& one : f)
-            one.where.file = path.string();
-        return fail(std::move(f));
-    };
-    Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
-    if (file.fd < 0)
-        return located({environment("file.unwritable",
-                                    fmt::format("Cannot create: {}.", std::strerror(errno)))});
-    ::fchmod(file.fd, 0644);
-    auto written = write_all(file.fd, bytes);
-    if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
-        written = fail(environment("file.unwritable",
-                                   fmt::format("Cannot rename: {}.", std::strerror(errno))));
-    if (!written) {
-        ::unlink(temporary.c_str());
-        return located(std::move(written.error()));
-    }
-    return {};
 }
 
 } // namespace xlp::elf

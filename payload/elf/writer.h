@@ -2,6 +2,7 @@
 // Canonical writing of a relocatable x86-64 object: the same content always gives the same bytes.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/object.h"
 
 #include <string>
@@ -42,9 +43,5 @@ struct NewObject {
 // Every section header, including that of a NOBITS section, has an offset behind the ELF header,
 // as Xen's loader demands (xen/common/livepatch_elf.c, elf_resolve_sections).
 Result<Bytes> write_object(const NewObject&);
-
-// Writes to a temporary file beside `path`, syncs it and renames it: readers see the old file or
-// the whole new one. On failure nothing is left behind.
-Result<void> write_file(const std::filesystem::path& path, View bytes);
 
 } // namespace xlp::elf

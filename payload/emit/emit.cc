@@ -4,6 +4,7 @@
 // payload's build-id is a hash of everything else, so it is put in last.
 #include "payload/emit/emit.h"
 
+#include "payload/base/bytes.h"
 #include "payload/emit/sections.h"
 
 #include <algorithm>
@@ -88,7 +89,7 @@ void Emitter::place(std::size_t item) {
         break;
     case SectionClass::constant:
         if (a.zero) {
-            elf::Bytes zeros(a.size);
+            Bytes zeros(a.size);
             spot = out_.append(out_.open(".rodata", SHT_PROGBITS, SHF_ALLOC), zeros, a.align);
         } else {
             spot = out_.append(out_.open(".rodata", SHT_PROGBITS, SHF_ALLOC), a.bytes, a.align);
@@ -212,7 +213,7 @@ void Emitter::records() {
             continue;
         // writable: loaders of 4.16.4 to 4.18.0 keep state in it and fault otherwise
         const std::uint32_t section = out_.open(".livepatch.funcs", SHT_PROGBITS, data_flags, 8);
-        elf::Bytes bytes(xen::function_record_size(version));
+        Bytes bytes(xen::function_record_size(version));
         Record r{};
         r.new_size = static_cast<std::uint32_t>(program_.atom(item.place).size);
         r.old_size = static_cast<std::uint32_t>(item.old_size);
@@ -220,7 +221,7 @@ void Emitter::records() {
         std::memcpy(bytes.data(), &r, offsetof(Record, version) + 1);
         auto expected = options_.expectations.find(i);
         if (xen::has_expectations(version) && expected != options_.expectations.end()) {
-            const elf::Bytes& e = expected->second;
+            const Bytes& e = expected->second;
             bytes[expect_offset] = static_cast<std::uint8_t>(1 | e.size() << 1);
             std::copy(e.begin(), e.end(), bytes.begin() + expect_offset + 1);
         }
@@ -274,12 +275,12 @@ void Emitter::name_functions() {
 Result<Payload> Emitter::finish() {
     auto first = elf::write_object(out_.object());
     if (!first)
-        return tl::unexpected(std::move(first.error()));
-    elf::Bytes hash(SHA256_DIGEST_LENGTH);
+        return fail(first);
+    Bytes hash(SHA256_DIGEST_LENGTH);
     SHA256(first->data(), first->size(), hash.data());
     Payload payload;
     payload.build_id.assign(hash.begin(), hash.begin() + 20);
-    const std::string mark = fmt::format("~{}", elf::hex({hash.data(), 4}));
+    const std::string mark = fmt::format("~{}", hex({hash.data(), 4}));
     constexpr std::size_t longest = xen::max_symbol_name - 9;
     for (std::uint32_t s : named_anew_) {
         std::string& name = out_.object().symbols[s].name;
@@ -290,7 +291,7 @@ Result<Payload> Emitter::finish() {
     out_.section(note).bytes = elf::make_build_id_note(payload.build_id);
     auto bytes = elf::write_object(out_.object());
     if (!bytes)
-        return tl::unexpected(std::move(bytes.error()));
+        return fail(bytes);
     payload.bytes = std::move(*bytes);
     return payload;
 }

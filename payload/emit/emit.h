@@ -2,6 +2,7 @@
 // From a selection to a payload: one relocatable object that Xen's loader takes.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/diff/select.h"
 #include "payload/elf/note.h"
 
@@ -18,11 +19,11 @@ struct Options {
     std::vector<std::pair<std::string, std::string>> modinfo;
     // Bytes that the hypervisor is to find at a replaced function's start before it applies the
     // payload, by the index of the item in Selection::items; at most 31. Only from Xen 4.14 on.
-    std::map<std::size_t, elf::Bytes> expectations;
+    std::map<std::size_t, Bytes> expectations;
 };
 
 struct Payload {
-    elf::Bytes bytes; // the file
+    Bytes bytes; // the file
     elf::BuildId build_id;
 };
 

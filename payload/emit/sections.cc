@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/emit/sections.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 
 namespace xlp::emit {
@@ -28,7 +30,7 @@ std::uint32_t Sections::open(std::string_view name, std::uint32_t type, std::uin
     return index;
 }
 
-Spot Sections::append(std::uint32_t index, elf::View bytes, std::uint64_t align) {
+Spot Sections::append(std::uint32_t index, View bytes, std::uint64_t align) {
     elf::NewSection& s = object_.sections[index];
     s.align = std::max(s.align, align);
     const std::uint64_t offset = (s.bytes.size() + align - 1) & ~(align - 1);

@@ -2,6 +2,7 @@
 // The sections of a payload while it is laid out: contents are appended, places handed out.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/writer.h"
 
 #include <map>
@@ -22,7 +23,7 @@ public:
     std::uint32_t open(std::string_view name, std::uint32_t type, std::uint64_t flags,
                        std::uint64_t align = 1);
     // Appends at the alignment, a power of two; code is padded with int3, other contents with 0.
-    Spot append(std::uint32_t section, elf::View bytes, std::uint64_t align);
+    Spot append(std::uint32_t section, View bytes, std::uint64_t align);
     Spot append_zero(std::uint32_t section, std::uint64_t size, std::uint64_t align);
     // A NUL-terminated string in .rodata.str; equal ones share a place.
     Spot string(std::string_view);

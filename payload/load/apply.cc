@@ -2,6 +2,7 @@
 // Application: livepatch_verify_expectation_fn(), apply_payload(), revert_payload() of
 // xen/common/livepatch.c,
 // arch_livepatch_apply() of xen/arch/x86/livepatch.c.
+#include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 #include "payload/load/record.h"
 
@@ -28,14 +29,14 @@ Step check_expectation(const Loading& l, const FunctionRecord& f) {
     if (f.old_size < e.length)
         return refuse(l, f, -ERANGE, "load.expectations.length", {},
                       "The expectation is longer than the function.");
-    elf::Bytes actual(e.length);
+    Bytes actual(e.length);
     l.machine.read(f.old_address, actual.data(), actual.size());
-    const elf::View expected(e.data.data(), e.length);
+    const View expected(e.data.data(), e.length);
     if (std::memcmp(actual.data(), expected.data(), actual.size()) == 0)
         return {};
     return refuse(l, f, -EINVAL, "load.expectations.mismatch",
                   fmt::format("{}: expectation failed: expected:{}, actual:{}", f.name,
-                              elf::hex(expected), elf::hex(actual)),
+                              hex(expected), hex(actual)),
                   "The code in memory is not the code that the payload was built against. A "
                   "payload below may have replaced the function.");
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/efi_map.h"
 
+#include "payload/base/file.h"
+
 #include <charconv>
 #include <fmt/format.h>
 
@@ -49,9 +51,9 @@ Result<EfiMap> EfiMap::parse(std::string_view text, std::string file) {
 }
 
 Result<EfiMap> EfiMap::read(const std::filesystem::path& path) {
-    auto bytes = elf::read_file(path);
+    auto bytes = read_file(path);
     if (!bytes)
-        return tl::unexpected(std::move(bytes.error()));
+        return fail(bytes);
     return parse({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, path.string());
 }
 

@@ -2,7 +2,7 @@
 // Addresses in xen.efi, which can share its build-id with xen.gz and differ in layout.
 #pragma once
 
-#include "payload/result.h"
+#include "payload/base/result.h"
 #include "payload/xen/image.h"
 
 #include <filesystem>

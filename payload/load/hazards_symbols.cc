@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // References that resolve, but not to what they should.
+#include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 
 #include <cstring>
@@ -20,7 +21,7 @@ Where at(const Loading& l, std::string_view symbol) {
 std::set<Address> referred_by_staying_code(const xen::Image& image,
                                            const std::set<Address>& targets) {
     const xen::Range text = image.text();
-    const elf::View code = image.bytes(text.begin, text.end - text.begin);
+    const View code = image.bytes(text.begin, text.end - text.begin);
     std::set<Address> found;
     for (std::size_t at = 0; at + 4 <= code.size(); ++at) {
         std::int32_t displacement = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/loading.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 
 namespace xlp::load {
@@ -12,7 +14,7 @@ namespace {
 constexpr Address upload_buffer = 0xffff82c040000000;
 
 template <class T>
-T read_from(const elf::Bytes& file, std::uint64_t offset, Address base) {
+T read_from(const Bytes& file, std::uint64_t offset, Address base) {
     if (offset > file.size() || sizeof(T) > file.size() - offset)
         throw Fault{base + offset, false};
     T value;
@@ -22,7 +24,7 @@ T read_from(const elf::Bytes& file, std::uint64_t offset, Address base) {
 
 } // namespace
 
-Loading::Loading(elf::View payload, const xen::Image& i, const Options& o, xen::Version v)
+Loading::Loading(View payload, const xen::Image& i, const Options& o, xen::Version v)
     : image(i), options(o), version(v), rules(Rules::of(v, i)),
       file(payload.begin(), payload.end()), file_address(upload_buffer), machine(i, o.below),
       result(std::make_shared<Loaded>()) {

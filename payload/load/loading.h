@@ -3,6 +3,7 @@
 // Xen's loader and answers like it: nothing, or why it refuses. A Fault thrown is Xen's death.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/load/machine.h"
 #include "payload/load/rules.h"
 
@@ -63,13 +64,13 @@ struct LoadingSymbol {
 };
 
 struct Loading {
-    Loading(elf::View payload, const xen::Image&, const Options&, xen::Version);
+    Loading(View payload, const xen::Image&, const Options&, xen::Version);
 
     const xen::Image& image;
     const Options& options;
     const xen::Version version;
     const Rules rules;
-    elf::Bytes file;      // Xen's copy, which it also writes to
+    Bytes file;           // Xen's copy, which it also writes to
     Address file_address; // of that copy
     Machine machine;
     std::shared_ptr<Loaded> result;

@@ -3,6 +3,7 @@
 // the upload buffer and the payload. An access to anything else is what kills the hypervisor.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/load/model.h"
 
 #include <cstring>
@@ -22,9 +23,9 @@ public:
     Machine(const xen::Image& image, const std::vector<const Loaded*>& below);
 
     // The upload buffer, which is gone when the hypercall returns.
-    void map_upload(Address at, elf::Bytes* bytes) { upload_ = {at, bytes}; }
+    void map_upload(Address at, Bytes* bytes) { upload_ = {at, bytes}; }
     void unmap_upload() { upload_ = {}; }
-    void map_payload(Address at, elf::Bytes* bytes) { payload_ = {at, bytes}; }
+    void map_payload(Address at, Bytes* bytes) { payload_ = {at, bytes}; }
 
     // Copies `size` bytes; throws Fault.
     void read(Address, void* to, std::uint64_t size) const;
@@ -52,7 +53,7 @@ public:
 private:
     struct Buffer {
         Address at = 0;
-        elf::Bytes* bytes = nullptr;
+        Bytes* bytes = nullptr;
         bool contains(Address a) const { return bytes && a >= at && a - at < bytes->size(); }
     };
 

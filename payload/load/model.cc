@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/model.h"
+#include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 
 namespace xlp::load {
@@ -66,14 +67,14 @@ std::string detail_of(const Loading& l, Stage stage) {
     case Stage::symbol_names:
         return counted(l.symbols.size(), "symbol", "symbols");
     case Stage::hypervisor_id:
-        return elf::hex(l.xen_depends);
+        return hex(l.xen_depends);
     case Stage::placement:
         return fmt::format("{:#x}: text {:#x}, data {:#x}, read-only {:#x}", out.base, l.text_size,
                            l.rw_size, l.ro_size);
     case Stage::functions:
         return counted(out.functions.size(), "function", "functions");
     case Stage::notes:
-        return elf::hex(out.build_id);
+        return hex(out.build_id);
     case Stage::symbol_table: {
         std::size_t exported = 0;
         for (const ResolvedSymbol& s : out.symbols)
@@ -139,7 +140,7 @@ Verdict refuse_upload(Refusal r) {
 }
 
 // livepatch_upload(), verify_payload(): what is refused before the file is looked at
-std::optional<Refusal> check_arguments(elf::View payload, const Options& o) {
+std::optional<Refusal> check_arguments(View payload, const Options& o) {
     const Where where{o.name, {}, {}, 0};
     if (o.name.empty() || o.name.size() > 127)
         return Refusal{
@@ -173,7 +174,7 @@ void find_hazards(const Loading& l, Findings& to) {
 
 } // namespace
 
-Verdict load(elf::View payload, const xen::Image& image, const Options& options) {
+Verdict load(View payload, const xen::Image& image, const Options& options) {
     const xen::Version version = options.version.value_or(image.version());
     if (version < oldest_modelled) {
         Verdict v = refuse_upload({-EINVAL,

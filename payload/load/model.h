@@ -5,9 +5,10 @@
 // between versions are in rules.h, those found on real hypervisors in docs/loader-model.md.
 #pragma once
 
+#include "payload/base/bytes.h"
+#include "payload/base/result.h"
 #include "payload/elf/note.h"
 #include "payload/load/efi_map.h"
-#include "payload/result.h"
 #include "payload/xen/image.h"
 
 #include <array>
@@ -127,8 +128,8 @@ struct FunctionRecord {
     bool by_name = false;      // old_address came from the name
     bool absolute = false;     // old_address is in the file as a number, not relocated
     unsigned patch_offset = 0; // 4 behind an ENDBR64
-    elf::Bytes patch;          // what is written at old_address + patch_offset
-    elf::Bytes replaced;       // what was there
+    Bytes patch;               // what is written at old_address + patch_offset
+    Bytes replaced;            // what was there
 };
 
 // A payload in the hypervisor's memory.
@@ -138,7 +139,7 @@ struct Loaded {
     elf::BuildId depends;
     Address base = 0;
     std::uint64_t pages = 0;
-    elf::Bytes memory; // from `base`; relocated, alternatives not applied; .bss is zeros
+    Bytes memory; // from `base`; relocated, alternatives not applied; .bss is zeros
     xen::Range text, rw, ro;
     std::vector<PlacedSection> sections;
     std::vector<ResolvedSymbol> symbols;
@@ -176,6 +177,6 @@ struct Verdict {
 };
 
 // Never fails, crashes or hangs on any bytes; see the bounds above.
-Verdict load(elf::View payload, const xen::Image&, const Options&);
+Verdict load(View payload, const xen::Image&, const Options&);
 
 } // namespace xlp::load

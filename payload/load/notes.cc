@@ -2,6 +2,7 @@
 // Build-ids: check_xen_buildid(), xen_build_id_dep(), parse_buildid() and its older open-coded form
 // in prepare_payload(), build_id_dep() of xen/common/livepatch.c; xen_build_id_check() of
 // xen/common/version.c.
+#include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 
 namespace xlp::load {
@@ -36,7 +37,7 @@ Note parse_note(const Loading& l, std::uint32_t section) {
         return {-ENODATA, 0, {}};
     if (!n.n_descsz)
         return {-EINVAL, 0, {}};
-    Note note{0, n.n_descsz, elf::Bytes(std::min<std::uint64_t>(n.n_descsz, longest_id))};
+    Note note{0, n.n_descsz, Bytes(std::min<std::uint64_t>(n.n_descsz, longest_id))};
     const std::uint64_t name_size = (std::uint64_t{n.n_namesz} + 3) & ~3ULL;
     l.machine.read(at + sizeof n + name_size, note.id.data(), note.id.size());
     return note;
@@ -82,7 +83,7 @@ Step check_hypervisor_id(Loading& l) {
         return {};
     return Refusal{-EINVAL, "load.hypervisor-id.mismatch",
                    fmt::format("build-id mismatch:\n  livepatch: {}\n        xen: {}",
-                               elf::hex(l.xen_depends), elf::hex(l.image.build_id())),
+                               hex(l.xen_depends), hex(l.image.build_id())),
                    other_build, l.at_section(section)};
 }
 
@@ -127,7 +128,7 @@ Step check_stack_dependency(Loading& l) {
                    fmt::format("check against {} build-id failed",
                                first ? "hypervisor" : l.options.below.back()->name),
                    fmt::format("The payload was built to follow {}; on top now is {}.",
-                               elf::hex(l.result->depends), elf::hex(wanted)),
+                               hex(l.result->depends), hex(wanted)),
                    l.at_section(l.find_section(".livepatch.depends"))};
 }
 

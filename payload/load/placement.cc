@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // move_payload() of xen/common/livepatch.c, and where vmalloc_xen() puts a payload
 // (xen/common/vmap.c, arch_livepatch_init() of xen/arch/x86/livepatch.c).
+#include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 
 namespace xlp::load {
@@ -50,7 +51,7 @@ Refusal out_of_memory(const Loading& l) {
 
 // Copies a section to where it belongs. With wrapped sizes Xen writes beyond the allocation.
 void copy_section(Loading& l, LoadingSection& section, const Elf64_Shdr& s, Address to) {
-    elf::Bytes& memory = l.result->memory;
+    Bytes& memory = l.result->memory;
     const std::uint64_t offset = to - l.result->base;
     if (offset > memory.size() || s.sh_size > memory.size() - offset)
         throw Fault{l.result->base + memory.size(), true};

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/report.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/json.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -47,11 +50,11 @@ Json to_json(const FunctionRecord& f) {
               {"new_size", f.new_size},
               {"found_by", f.by_name ? "name" : f.absolute ? "number" : "relocation"}};
     if (f.expect.enabled)
-        j["expected"] = elf::hex(elf::View(f.expect.data.data(), f.expect.length));
+        j["expected"] = hex(View(f.expect.data.data(), f.expect.length));
     if (!f.patch.empty()) {
         j["patched_at"] = hexadecimal(f.old_address + f.patch_offset);
-        j["patch"] = elf::hex(f.patch);
-        j["replaced"] = elf::hex(f.replaced);
+        j["patch"] = hex(f.patch);
+        j["replaced"] = hex(f.replaced);
     }
     return j;
 }
@@ -60,8 +63,8 @@ Json to_json(const Loaded& l) {
     Json j = {{"name", l.name},
               {"base", hexadecimal(l.base)},
               {"pages", l.pages},
-              {"build_id", elf::hex(l.build_id)},
-              {"depends", elf::hex(l.depends)},
+              {"build_id", hex(l.build_id)},
+              {"depends", hex(l.depends)},
               {"safe_to_reapply", l.safe_to_reapply}};
     Json& sections = j["sections"] = Json::array();
     for (const PlacedSection& s : l.sections)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/manifest/manifest.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/hash.h"
+#include "payload/base/json.h"
 #include "payload/elf/note.h"
 #include "payload/manifest/records.h"
 
@@ -18,7 +21,7 @@ using Json = nlohmann::ordered_json;
 std::string id_in(const elf::Object& object, std::string_view section) {
     const elf::Section* s = object.section(section);
     auto id = s ? elf::build_id_of_note(s->bytes) : std::nullopt;
-    return id ? elf::hex(*id) : "";
+    return id ? hex(*id) : "";
 }
 
 Finding mismatch(const std::string& origin, const char* what, const std::string& manifest,
@@ -40,10 +43,10 @@ std::vector<std::string> words(const std::string& text) {
 
 } // namespace
 
-std::string sha256_hex(elf::View bytes) {
-    elf::Bytes digest(SHA256_DIGEST_LENGTH);
+std::string sha256_hex(View bytes) {
+    Bytes digest(SHA256_DIGEST_LENGTH);
     SHA256(bytes.data(), bytes.size(), digest.data());
-    return elf::hex(digest);
+    return hex(digest);
 }
 
 std::filesystem::path manifest_path(std::filesystem::path payload) {
@@ -76,10 +79,10 @@ std::string to_text(const Manifest& m) {
     return to_json(m).dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Result<Manifest> describe(elf::View payload, const std::string& file) {
+Result<Manifest> describe(View payload, const std::string& file) {
     auto object = elf::Object::parse({payload.begin(), payload.end()}, file);
     if (!object)
-        return tl::unexpected(object.error());
+        return fail(object);
     Manifest m;
     m.file = std::filesystem::path(file).filename();
     m.name = std::filesystem::path(file).stem();
@@ -99,7 +102,7 @@ Result<Manifest> describe(elf::View payload, const std::string& file) {
     return m;
 }
 
-Findings compare(const Manifest& m, elf::View payload, const std::string& origin) {
+Findings compare(const Manifest& m, View payload, const std::string& origin) {
     Findings f;
     auto is = describe(payload, origin);
     if (!is)

@@ -4,8 +4,10 @@
 // its essentials also inside, in `.modinfo`.
 #pragma once
 
+#include "payload/base/bytes.h"
+#include "payload/base/hash.h"
+#include "payload/base/result.h"
 #include "payload/elf/object.h"
-#include "payload/result.h"
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -61,10 +63,10 @@ Result<Manifest> parse(std::string_view text, const std::string& origin);
 
 // What the payload itself tells: file, sha256, size, ids, functions, and what `.modinfo` has.
 // Errors for bytes that are not an ELF object or lack their build-id.
-Result<Manifest> describe(elf::View payload, const std::string& file);
+Result<Manifest> describe(View payload, const std::string& file);
 
 // Findings where the manifest does not speak of these bytes: hash, size, ids.
-Findings compare(const Manifest&, elf::View payload, const std::string& origin);
+Findings compare(const Manifest&, View payload, const std::string& origin);
 
 // The essentials as "key", "value" for `.modinfo`, and back: name, title, advisories, cves,
 // supersedes, built-by. Lists are separated by spaces. `metadata` is as Xen or the section has it,
@@ -72,6 +74,6 @@ Findings compare(const Manifest&, elf::View payload, const std::string& origin);
 std::vector<std::pair<std::string, std::string>> modinfo(const Manifest&);
 void read_modinfo(Manifest&, std::string_view metadata);
 
-std::string sha256_hex(elf::View);
+std::string sha256_hex(View);
 
 } // namespace xlp::manifest

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "payload/base/bytes.h"
+#include "payload/base/json.h"
 #include "payload/elf/note.h"
 #include "payload/manifest/manifest.h"
 
@@ -24,7 +26,7 @@ public:
 
     std::string hex(const Json& j, const char* key, bool needed) {
         const std::string s = text(j, key, needed);
-        if (!s.empty() && !elf::from_hex(s))
+        if (!s.empty() && !from_hex(s))
             wrong(fmt::format("`{}' is not hexadecimal.", key));
         if (s.empty() && needed)
             wrong(fmt::format("`{}' is empty.", key));

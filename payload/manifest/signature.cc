@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/manifest/signature.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/json.h"
 #include "payload/elf/note.h"
 
 #include <algorithm>
@@ -28,9 +30,9 @@ constexpr const char* schema = "xlp.signature/1";
 constexpr std::size_t max_signatures = 64;
 constexpr std::size_t max_file_size = 64u << 10;
 
-elf::Bytes message(elf::View payload, std::string_view manifest) {
+Bytes message(View payload, std::string_view manifest) {
     constexpr char domain[] = "xlp-signature-1"; // with its NUL
-    elf::Bytes m(domain, domain + sizeof(domain));
+    Bytes m(domain, domain + sizeof(domain));
     m.resize(m.size() + 2 * SHA256_DIGEST_LENGTH);
     std::uint8_t* at = m.data() + sizeof(domain);
     SHA256(payload.data(), payload.size(), at);
@@ -45,7 +47,7 @@ std::string key_id(EVP_PKEY* key) {
     if (EVP_PKEY_get_raw_public_key(key, raw, &size) != 1)
         return {};
     SHA256(raw, size, digest);
-    return elf::hex({digest, 8});
+    return hex({digest, 8});
 }
 
 struct CloseFile {
@@ -78,7 +80,7 @@ Result<Key> read_key(const fs::path& path, bool is_private) {
 
 struct Entry {
     std::string key;
-    elf::Bytes signature;
+    Bytes signature;
 };
 
 Result<std::vector<Entry>> parse_file(std::string_view text, const std::string& origin) {
@@ -99,7 +101,7 @@ Result<std::vector<Entry>> parse_file(std::string_view text, const std::string& 
         if (!s.is_object() || !s.contains("key") || !s["key"].is_string() || !s.contains("ed25519")
             || !s["ed25519"].is_string())
             return malformed("The signature file holds a signature without key or value.");
-        auto bytes = elf::from_hex(s["ed25519"].get<std::string>());
+        auto bytes = from_hex(s["ed25519"].get<std::string>());
         if (!bytes || bytes->size() != 64)
             return malformed("The signature file holds a signature that is not 64 bytes.");
         entries.push_back({s["key"], std::move(*bytes)});
@@ -112,7 +114,7 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_MD_CTX, FreeContext>;
 
-bool fits(const Key& key, const elf::Bytes& signature, const elf::Bytes& signed_bytes) {
+bool fits(const Key& key, const Bytes& signature, const Bytes& signed_bytes) {
     Context c(EVP_MD_CTX_new());
     return c && EVP_DigestVerifyInit(c.get(), nullptr, nullptr, nullptr, key.handle.get()) == 1
            && EVP_DigestVerify(c.get(), signature.data(), signature.size(), signed_bytes.data(),
@@ -159,18 +161,18 @@ fs::path signature_path(fs::path payload) {
     return payload += ".sig";
 }
 
-Result<std::string> sign(elf::View payload, std::string_view manifest, const Key& key,
+Result<std::string> sign(View payload, std::string_view manifest, const Key& key,
                          std::string_view existing) {
     std::vector<Entry> entries;
     if (!existing.empty()) {
         auto parsed = parse_file(existing, "the existing signature");
         if (!parsed)
-            return tl::unexpected(parsed.error());
+            return fail(parsed);
         entries = std::move(*parsed);
         std::erase_if(entries, [&](const Entry& e) { return e.key == key.id; });
     }
-    const elf::Bytes what = message(payload, manifest);
-    elf::Bytes signature(64);
+    const Bytes what = message(payload, manifest);
+    Bytes signature(64);
     std::size_t size = signature.size();
     Context c(EVP_MD_CTX_new());
     if (!c || EVP_DigestSignInit(c.get(), nullptr, nullptr, nullptr, key.handle.get()) != 1
@@ -179,17 +181,16 @@ Result<std::string> sign(elf::View payload, std::string_view manifest, const Key
     entries.push_back({key.id, std::move(signature)});
     Json list = Json::array();
     for (const Entry& e : entries)
-        list.push_back({{"key", e.key}, {"ed25519", elf::hex(e.signature)}});
+        list.push_back({{"key", e.key}, {"ed25519", hex(e.signature)}});
     return Json{{"schema", schema}, {"signatures", list}}.dump(2) + "\n";
 }
 
-Result<std::string> verify(elf::View payload, std::string_view manifest,
-                           std::string_view signature_file, const std::vector<Key>& trusted,
-                           const std::string& origin) {
+Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
+                           const std::vector<Key>& trusted, const std::string& origin) {
     auto entries = parse_file(signature_file, origin);
     if (!entries)
-        return tl::unexpected(entries.error());
-    const elf::Bytes what = message(payload, manifest);
+        return fail(entries);
+    const Bytes what = message(payload, manifest);
     std::string unfit;
     for (const Entry& e : *entries)
         for (const Key& key : trusted) {

@@ -5,8 +5,9 @@
 // The file beside the payload is JSON (docs/manifest.md) and may hold several, by different keys.
 #pragma once
 
+#include "payload/base/bytes.h"
+#include "payload/base/result.h"
 #include "payload/elf/object.h"
-#include "payload/result.h"
 
 #include <filesystem>
 #include <memory>
@@ -42,14 +43,13 @@ std::filesystem::path signature_path(std::filesystem::path payload);
 
 // The signature file's new contents: `existing` (may be empty) with this key's signature added, or
 // renewed.
-Result<std::string> sign(elf::View payload, std::string_view manifest, const Key& private_key,
+Result<std::string> sign(View payload, std::string_view manifest, const Key& private_key,
                          std::string_view existing = {});
 
 // The id of the trusted key whose signature fits. Errors: signature.malformed (input),
 // signature.untrusted (no signature by a trusted key), signature.wrong (a trusted key's signature,
 // but not of these bytes); both refusals.
-Result<std::string> verify(elf::View payload, std::string_view manifest,
-                           std::string_view signature_file, const std::vector<Key>& trusted,
-                           const std::string& origin);
+Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
+                           const std::vector<Key>& trusted, const std::string& origin);
 
 } // namespace xlp::manifest

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/contrast.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -61,7 +63,7 @@ std::uint64_t immediate(const disasm::Instruction& i) {
 
 } // namespace
 
-std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address base,
+std::vector<Contrast> contrast(View ours, View theirs, xen::Address base,
                                const disasm::Disassembler& disassembler) {
     std::vector<Contrast> found;
     std::size_t at = 0;
@@ -81,7 +83,7 @@ std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address ba
     return found;
 }
 
-std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Range function,
+std::optional<Contrast> first_unlike(View ours, View theirs, xen::Range function,
                                      const disasm::Disassembler& disassembler) {
     std::size_t at = 0, there = 0;
     while (at < ours.size() && there < theirs.size()) {
@@ -102,8 +104,8 @@ std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Rang
     return std::nullopt;
 }
 
-elf::Bytes with_fields_of(const atom::Atom& a, elf::View linked) {
-    elf::Bytes bytes(a.bytes.begin(), a.bytes.end());
+Bytes with_fields_of(const atom::Atom& a, View linked) {
+    Bytes bytes(a.bytes.begin(), a.bytes.end());
     for (const atom::Reference& r : a.references)
         for (std::size_t i = r.offset;
              i < std::min({r.offset + r.width(), bytes.size(), linked.size()}); ++i)

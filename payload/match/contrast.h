@@ -4,6 +4,7 @@
 #pragma once
 
 #include "payload/atom/module.h"
+#include "payload/base/bytes.h"
 #include "payload/disasm/disasm.h"
 #include "payload/xen/image.h"
 
@@ -27,17 +28,16 @@ struct Contrast {
 
 // Unlike instructions of two pieces of code at the same address, in order. Ends behind the first
 // one of kind `other`, for the two are out of step from there.
-std::vector<Contrast> contrast(elf::View ours, elf::View theirs, xen::Address,
-                               const disasm::Disassembler&);
+std::vector<Contrast> contrast(View ours, View theirs, xen::Address, const disasm::Disassembler&);
 
 // The first pair of instructions that do different things, where the two may be out of step: NOPs,
 // and branches within the function that merely have another distance, are passed over. `function`
 // is the range of addresses that counts as within.
-std::optional<Contrast> first_unlike(elf::View ours, elf::View theirs, xen::Range function,
+std::optional<Contrast> first_unlike(View ours, View theirs, xen::Range function,
                                      const disasm::Disassembler&);
 
 // An atom's bytes with its reference fields as in `linked`, so that only real differences remain.
-elf::Bytes with_fields_of(const atom::Atom&, elf::View linked);
+Bytes with_fields_of(const atom::Atom&, View linked);
 
 // Line numbers that are taken for some: the first lines of a file hold no code.
 inline constexpr std::uint64_t first_line = 20, last_line = 30000;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Thresholds were set by experiment: docs/matching.md.
+#include "payload/base/bytes.h"
 #include "payload/match/contrast.h"
 #include "payload/match/explain.h"
 
@@ -92,8 +93,8 @@ void foreign_calls(const Match& m, const AtomMatch& match, const xen::Image& ima
 // What the code of an unlike function tells.
 void look_at(const atom::Atom& a, const AtomMatch& match, const xen::Image& image,
              const disasm::Disassembler& d, Count& n) {
-    const elf::View theirs = image.bytes(match.address, match.size);
-    const elf::Bytes ours = with_fields_of(a, theirs);
+    const View theirs = image.bytes(match.address, match.size);
+    const Bytes ours = with_fields_of(a, theirs);
     if (match.state == State::bytes_differ)
         n.layout += only_displacements(contrast(ours, theirs, match.address, d));
     const xen::Range function{match.address,

@@ -4,6 +4,7 @@
 // memory, which boot has rewritten in places; those must stay out, or a right payload is refused.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/match/tables.h"
 
 #include <optional>
@@ -14,7 +15,7 @@ inline constexpr std::size_t longest_expectation = 31; // LIVEPATCH_OPAQUE_SIZE
 
 // The first bytes of the function at `address`, up to `size`, 31, or the first byte that boot may
 // rewrite on some processor. Nothing if that leaves none, or the image has no bytes there.
-std::optional<elf::Bytes> expectation(const xen::Image&, const Tables&, Address address,
-                                      std::uint64_t size);
+std::optional<Bytes> expectation(const xen::Image&, const Tables&, Address address,
+                                 std::uint64_t size);
 
 } // namespace xlp::match

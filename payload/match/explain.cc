@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/explain.h"
 
+#include "payload/base/bytes.h"
 #include "payload/match/contrast.h"
 
 #include <algorithm>
@@ -21,9 +22,9 @@ std::optional<Address> target(const Match& m, const atom::Reference& r, const xe
 
 // The atom's bytes as the linker would have placed them at `base`; fields that cannot be told are
 // as in the image.
-elf::Bytes linked_as(const Match& m, const atom::Atom& a, const xen::Image& image, elf::View theirs,
-                     Address base) {
-    elf::Bytes bytes = with_fields_of(a, theirs);
+Bytes linked_as(const Match& m, const atom::Atom& a, const xen::Image& image, View theirs,
+                Address base) {
+    Bytes bytes = with_fields_of(a, theirs);
     for (const atom::Reference& r : a.references) {
         const auto to = target(m, r, image);
         if (!to || r.offset + r.width() > bytes.size())
@@ -49,8 +50,8 @@ std::string first_difference(const Match& m, const atom::Atom& a, const xen::Ima
     }
     if (!xen::is_code(a.section_class))
         return reference;
-    const elf::View theirs = image.bytes(match.address, match.size ? match.size : a.bytes.size());
-    const elf::Bytes ours = linked_as(m, a, image, theirs, match.address);
+    const View theirs = image.bytes(match.address, match.size ? match.size : a.bytes.size());
+    const Bytes ours = linked_as(m, a, image, theirs, match.address);
     const xen::Range function{match.address,
                               match.address + std::max<std::uint64_t>(a.size, match.size)};
     const auto unlike = first_unlike(ours, theirs, function, disasm::Disassembler());

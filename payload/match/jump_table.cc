@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/jump_table.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -26,7 +28,7 @@ std::vector<xen::Address> jump_table_targets(const xen::Image& image,
         if (!home || home->executable())
             continue;
         for (std::size_t n = 0; n < max_entries; ++n) {
-            const elf::View entry = image.bytes(*i.memory + 4 * n, 4);
+            const View entry = image.bytes(*i.memory + 4 * n, 4);
             if (entry.empty())
                 break;
             std::int32_t distance;

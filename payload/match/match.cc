@@ -3,6 +3,7 @@
 // verdicts; bind() then writes down where the nameless things are that matching atoms refer to.
 #include "payload/match/match.h"
 
+#include "payload/base/bytes.h"
 #include "payload/disasm/disasm.h"
 #include "payload/match/contrast.h"
 
@@ -26,7 +27,7 @@ constexpr std::size_t max_differences = 8;     // kept for an atom
 constexpr std::size_t max_string_shown = 60;   // bytes
 constexpr std::uint64_t longest_string = 4096; // that a string of the image may have
 
-std::int64_t read_field(elf::View bytes, std::size_t at, std::size_t width, bool is_signed) {
+std::int64_t read_field(View bytes, std::size_t at, std::size_t width, bool is_signed) {
     std::uint64_t v = 0;
     std::memcpy(&v, bytes.data() + at, width);
     return width == 4 && is_signed ? static_cast<std::int32_t>(v) : static_cast<std::int64_t>(v);
@@ -36,14 +37,14 @@ bool is_relative(std::uint32_t type) {
     return type != R_X86_64_64 && type != R_X86_64_32 && type != R_X86_64_32S;
 }
 
-std::string hex(elf::View bytes) {
+std::string hex(View bytes) {
     std::string s;
     for (std::uint8_t b : bytes.first(std::min<std::size_t>(bytes.size(), 8)))
         s += fmt::format("{}{:02x}", s.empty() ? "" : " ", b);
     return s;
 }
 
-std::string quoted(elf::View bytes) {
+std::string quoted(View bytes) {
     std::string s = "\"";
     for (std::uint8_t b : bytes) {
         if (!b)
@@ -56,14 +57,14 @@ std::string quoted(elf::View bytes) {
 }
 
 // The string that begins at an address, with its end; nothing where none begins.
-std::optional<elf::View> string_at(const xen::Image& image, Address a) {
+std::optional<View> string_at(const xen::Image& image, Address a) {
     const elf::Section* s = image.section_at(a);
     if (!s || a - s->address >= s->bytes.size())
         return std::nullopt;
     const std::size_t at = a - s->address;
     if (at && s->bytes[at] && s->bytes[at - 1])
         return std::nullopt; // in the middle of one
-    elf::View rest = s->bytes.subspan(at);
+    View rest = s->bytes.subspan(at);
     rest = rest.first(std::min(rest.size(), longest_string));
     const auto end = std::find(rest.begin(), rest.end(), 0);
     if (end == rest.end())
@@ -93,9 +94,9 @@ private:
     Verdict compare(const Atom&, Address base, unsigned depth);
     State contents(const Atom& nameless, Address base, unsigned depth);
     State piece(const Atom&, Address base, std::int64_t delta, Difference&);
-    State reference(const Atom&, const Reference&, elf::View linked, Address base, unsigned depth,
+    State reference(const Atom&, const Reference&, View linked, Address base, unsigned depth,
                     Difference&);
-    void compare_bytes(const Atom&, elf::View linked, Verdict&);
+    void compare_bytes(const Atom&, View linked, Verdict&);
     bool means(const Reference&, Address target) const;
     bool means_section(std::string_view section, Address target) const;
     void bind(const Atom&, Address base, unsigned depth);
@@ -119,7 +120,7 @@ std::string_view text(State s) {
     return names[static_cast<std::size_t>(s)];
 }
 
-std::optional<Address> place_meant(const Reference& r, elf::View linked, Address base) {
+std::optional<Address> place_meant(const Reference& r, View linked, Address base) {
     if (r.offset > linked.size() || r.width() > linked.size() - r.offset)
         return std::nullopt;
     const std::int64_t value = read_field(linked, r.offset, r.width(), r.type != R_X86_64_32);
@@ -226,8 +227,8 @@ State Matcher::piece(const Atom& a, Address base, std::int64_t delta, Difference
             ++end; // wide strings end at the zero of their last unit's last byte: good enough here
     else
         begin -= begin % unit;
-    const elf::View ours = a.bytes.subspan(begin, end - begin);
-    const elf::View linked = image_.bytes(base + begin, ours.size());
+    const View ours = a.bytes.subspan(begin, end - begin);
+    const View linked = image_.bytes(base + begin, ours.size());
     if (linked.size() == ours.size() && std::equal(linked.begin(), linked.end(), ours.begin()))
         return State::matched;
     const auto other = string_at(image_, base + begin);
@@ -256,7 +257,7 @@ State Matcher::contents(const Atom& a, Address base, unsigned depth) {
     return it->second;
 }
 
-State Matcher::reference(const Atom& a, const Reference& r, elf::View linked, Address base,
+State Matcher::reference(const Atom& a, const Reference& r, View linked, Address base,
                          unsigned depth, Difference& d) {
     d.offset = r.offset;
     d.expected = meaning(r);
@@ -279,7 +280,7 @@ State Matcher::reference(const Atom& a, const Reference& r, elf::View linked, Ad
     return same(s) ? s : State::reference_differs;
 }
 
-void Matcher::compare_bytes(const Atom& a, elf::View linked, Verdict& v) {
+void Matcher::compare_bytes(const Atom& a, View linked, Verdict& v) {
     std::size_t at = 0;
     auto until = [&](std::size_t end) {
         for (end = std::min<std::size_t>(end, a.bytes.size()); at < end; ++at)
@@ -300,7 +301,7 @@ void Matcher::compare_bytes(const Atom& a, elf::View linked, Verdict& v) {
 
 Matcher::Verdict Matcher::compare(const Atom& a, Address base, unsigned depth) {
     Verdict v;
-    const elf::View linked = image_.bytes(base, a.bytes.size());
+    const View linked = image_.bytes(base, a.bytes.size());
     if (linked.size() != a.bytes.size()) {
         v.state = State::bytes_differ;
         v.different.push_back({0, fmt::format("{} bytes", a.bytes.size()), "nothing"});
@@ -357,7 +358,7 @@ void Matcher::match_named(const Atom& a) {
 }
 
 void Matcher::bind(const Atom& a, Address base, unsigned depth) {
-    const elf::View linked = image_.bytes(base, a.bytes.size());
+    const View linked = image_.bytes(base, a.bytes.size());
     for (const Reference& r : a.references) {
         if (r.atom == atom::no_atom || !m_.atom(r.atom).anonymous() || depth > max_depth)
             continue;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "payload/atom/module.h"
+#include "payload/base/bytes.h"
 #include "payload/xen/image.h"
 
 #include <cstdint>
@@ -78,6 +79,6 @@ std::vector<const xen::ImageSymbol*> candidates(const atom::Module&, const atom:
 // The place that the field of a reference means, read from linked bytes: what would be the
 // address of the reference's target plus its delta. `base` is the address of the atom that the
 // field is in, and `linked` its bytes. Nothing for a field beyond `linked`.
-std::optional<Address> place_meant(const atom::Reference&, elf::View linked, Address base);
+std::optional<Address> place_meant(const atom::Reference&, View linked, Address base);
 
 } // namespace xlp::match

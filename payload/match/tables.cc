@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/tables.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
@@ -14,7 +16,7 @@ constexpr std::uint64_t endbr_size = 4;     // f3 0f 1e fa
 constexpr std::uint64_t bug_frame_size = 8; // struct bug_frame; asserts take two
 
 template <class T>
-T load(elf::View bytes, std::size_t at) {
+T load(View bytes, std::size_t at) {
     T v;
     std::memcpy(&v, bytes.data() + at, sizeof v);
     return v;
@@ -23,7 +25,7 @@ T load(elf::View bytes, std::size_t at) {
 // A table between two symbols of the linker script.
 struct Span {
     Address begin = 0;
-    elf::View bytes;
+    View bytes;
     std::size_t count(std::size_t entry) const { return bytes.size() / entry; }
     // A field that holds its target's distance from itself.
     Address relative(std::size_t at) const {
@@ -111,7 +113,7 @@ void read_bug_frames(const xen::Image& image, Tables& t) {
 
 bool has_endbr(const xen::Image& image, Address a) {
     static constexpr std::uint8_t endbr[endbr_size] = {0xf3, 0x0f, 0x1e, 0xfa};
-    const elf::View code = image.bytes(a, endbr_size);
+    const View code = image.bytes(a, endbr_size);
     return code.size() == endbr_size && std::memcmp(code.data(), endbr, endbr_size) == 0;
 }
 

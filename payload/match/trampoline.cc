@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/trampoline.h"
 
+#include "payload/base/bytes.h"
 #include "payload/load/forbidden.h"
 #include "payload/match/jump_table.h"
 #include "payload/match/xrefs.h"
@@ -136,7 +137,7 @@ private:
                         fmt::format("The exception table's entry for {:#x}", e.instruction));
             else if (r.contains(e.continuation))
                 own_branch(s, e.instruction, e.continuation);
-        const elf::View code = image_.bytes(s.address, s.size);
+        const View code = image_.bytes(s.address, s.size);
         for (Address to : jump_table_targets(image_, disassembler_.all(code, s.address),
                                              {s.address, s.address + s.size}))
             if (r.contains(to))

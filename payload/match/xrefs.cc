@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/match/xrefs.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -17,14 +19,14 @@ struct Candidate {
 };
 
 template <class T>
-T load(elf::View bytes, std::size_t at) {
+T load(View bytes, std::size_t at) {
     T v;
     std::memcpy(&v, bytes.data() + at, sizeof v);
     return v;
 }
 
 template <class T>
-Address distance(elf::View bytes, std::size_t at) {
+Address distance(View bytes, std::size_t at) {
     return static_cast<Address>(std::int64_t{load<T>(bytes, at)});
 }
 
@@ -68,7 +70,7 @@ private:
 
 // Whether the bytes before a field are those of a branch with a distance of that width, or, for
 // 32 bits, a ModRM byte that stands for a %rip-relative operand.
-bool may_be_branch(elf::View code, std::size_t field, unsigned width) {
+bool may_be_branch(View code, std::size_t field, unsigned width) {
     if (field < 1)
         return false;
     const std::uint8_t op = code[field - 1];
@@ -78,7 +80,7 @@ bool may_be_branch(elf::View code, std::size_t field, unsigned width) {
            || (field >= 2 && code[field - 2] == 0x0f && (op & 0xf0) == 0x80);
 }
 
-bool may_be_operand(elf::View code, std::size_t field) {
+bool may_be_operand(View code, std::size_t field) {
     return field >= 2 && (code[field - 1] & 0xc7) == 0x05;
 }
 

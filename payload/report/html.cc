@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/report/html.h"
 
+#include "payload/base/bytes.h"
+#include "payload/base/json.h"
 #include "payload/report/align.h"
 #include "payload/report/listing.h"
 #include "payload/report/style.h"
@@ -109,10 +111,10 @@ void Page::overview() {
     fact("Advisories", words(m, "advisories"));
     fact("CVEs", words(m, "cves"));
     fact("Hypervisor", "Xen " + s_.image.version().text());
-    fact("Hypervisor's build-id", elf::hex(s_.image.build_id()));
+    fact("Hypervisor's build-id", hex(s_.image.build_id()));
     if (s_.verdict.loaded) {
-        fact("Build-id", elf::hex(s_.verdict.loaded->build_id));
-        fact("Applied on top of", elf::hex(s_.verdict.loaded->depends));
+        fact("Build-id", hex(s_.verdict.loaded->build_id));
+        fact("Applied on top of", hex(s_.verdict.loaded->depends));
         fact("Can be applied again after a revert",
              s_.verdict.loaded->safe_to_reapply ? "yes" : "no, only after unloading it");
     }

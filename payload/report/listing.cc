@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/report/listing.h"
 
+#include "payload/base/bytes.h"
+
 #include <fmt/format.h>
 
 namespace xlp::report {
@@ -22,7 +24,7 @@ std::string quoted(Address a, const World& w) {
         const elf::Section* s = w.image.section_at(at);
         if (!s || s->name != ".rodata")
             return -1;
-        const elf::View b = w.image.bytes(at, 1);
+        const View b = w.image.bytes(at, 1);
         return b.empty() ? -1 : b[0];
     };
     std::string s;
@@ -60,7 +62,7 @@ std::string place(Address a, const World& w) {
     return fmt::format("{:#x}", a);
 }
 
-std::vector<Line> list(elf::View code, Address start, const World& w,
+std::vector<Line> list(View code, Address start, const World& w,
                        const disasm::Disassembler& disassembler) {
     std::vector<Line> lines;
     for (const disasm::Instruction& i : disassembler.all(code, start)) {
@@ -102,7 +104,7 @@ std::vector<Line> new_code(const load::FunctionRecord& f, const load::Loaded& pa
     if (!payload.contains(f.new_address)
         || f.new_size > payload.memory.size() - (f.new_address - payload.base))
         return {};
-    return list(elf::View(payload.memory).subspan(f.new_address - payload.base, f.new_size),
+    return list(View(payload.memory).subspan(f.new_address - payload.base, f.new_size),
                 f.new_address, {image, &payload}, d);
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/types/debug_info.h"
 
+#include "payload/base/file.h"
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -65,7 +67,7 @@ void DebugInfo::place(const elf::Object& object) {
     base_.resize(object.sections().size());
     std::uint64_t next = gap;
     for (const elf::Section& s : object.sections()) {
-        if (!s.alloc() || s.size == 0 || s.size > elf::max_file_size)
+        if (!s.alloc() || s.size == 0 || s.size > max_file_size)
             continue;
         base_[s.index] = object.relocatable() ? next : s.address;
         ranges_.push_back({base_[s.index], base_[s.index] + s.size, s.index});

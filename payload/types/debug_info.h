@@ -4,6 +4,7 @@
 // of addresses of its own, so that an address in the debug information says which section is meant.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/object.h"
 
 #include <elfutils/libdw.h>
@@ -51,7 +52,7 @@ private:
     void place(const elf::Object&);
     void relocate(const elf::Object&);
 
-    elf::Bytes bytes_; // a copy: relocation changes it
+    Bytes bytes_; // a copy: relocation changes it
     std::unique_ptr<Elf, EndElf> elf_;
     std::unique_ptr<Dwarf, EndDwarf> dwarf_;
     std::uint64_t entry_bytes_ = 0;

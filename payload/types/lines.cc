@@ -215,7 +215,7 @@ Result<Lines> Lines::from(const elf::Object& object) {
     auto table = std::make_unique<Table>();
     auto info = DebugInfo::open(object);
     if (!info)
-        return fail(std::move(info.error()));
+        return fail(info);
     table->info = std::move(*info);
     if (!table->info)
         return Lines(std::move(table));

@@ -152,7 +152,7 @@ void Reader::name_by_aliases() {
 Result<Model> Reader::read() {
     auto info = DebugInfo::open(object_);
     if (!info)
-        return fail(std::move(info.error()));
+        return fail(info);
     model_.info = std::move(*info);
     if (!model_.info)
         return std::move(model_);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/xen/image.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
@@ -31,7 +33,7 @@ std::optional<unsigned> returned_number(const Image& image, std::string_view fun
     auto at = image.resolve(function);
     if (!at)
         return std::nullopt;
-    elf::View code = image.bytes(*at, 9);
+    View code = image.bytes(*at, 9);
     static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
     if (code.size() == 9 && std::memcmp(code.data(), endbr, sizeof endbr) == 0)
         code = code.subspan(4);
@@ -48,14 +50,14 @@ std::string extra_version(const Image& image) {
     if (!at)
         return {};
     for (Address start : {*at, *at + 4}) {
-        elf::View code = image.bytes(start, 7);
+        View code = image.bytes(start, 7);
         if (code.size() != 7 || code[0] != 0x48 || code[1] != 0x8d || code[2] != 0x05)
             continue;
         std::int32_t displacement;
         std::memcpy(&displacement, code.data() + 3, sizeof displacement);
         std::string s;
         for (Address a = start + 7 + displacement; s.size() < 64; ++a) {
-            elf::View c = image.bytes(a, 1);
+            View c = image.bytes(a, 1);
             if (c.empty() || c[0] == 0)
                 break;
             s += static_cast<char>(c[0]);
@@ -129,7 +131,7 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
     image.version_ = *version;
     static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
     if (auto at = image.resolve("do_xen_version")) {
-        elf::View code = image.bytes(*at, 4);
+        View code = image.bytes(*at, 4);
         image.ibt_ = code.size() == 4 && std::memcmp(code.data(), endbr, 4) == 0;
     }
     return image;
@@ -138,7 +140,7 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
 Result<Image> Image::read(const std::filesystem::path& path, std::optional<Version> version) {
     auto object = elf::Object::read(path);
     if (!object)
-        return tl::unexpected(std::move(object.error()));
+        return fail(object);
     return from(std::move(*object), version);
 }
 
@@ -181,7 +183,7 @@ const elf::Section* Image::section_at(Address a) const {
     return nullptr;
 }
 
-elf::View Image::bytes(Address a, std::uint64_t size) const {
+View Image::bytes(Address a, std::uint64_t size) const {
     const elf::Section* s = section_at(a);
     if (!s)
         return {};

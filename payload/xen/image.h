@@ -3,6 +3,7 @@
 // that Xen's own table gives them, bytes, layout. It is the truth that payloads are built against.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/note.h"
 #include "payload/elf/object.h"
 #include "payload/xen/version.h"
@@ -68,7 +69,7 @@ public:
 
     // `size` bytes of the linked image at an address; empty if not wholly inside one section's
     // contents (.bss has none).
-    elf::View bytes(Address, std::uint64_t size) const;
+    View bytes(Address, std::uint64_t size) const;
     const elf::Section* section_at(Address) const;
 
     Range text() const { return text_; } // _stext .. _etext

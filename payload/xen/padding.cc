@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/xen/padding.h"
 
+#include "payload/base/bytes.h"
+
 #include <algorithm>
 
 namespace xlp::xen {
@@ -9,7 +11,7 @@ namespace {
 
 // Length of the no-operation that the bytes start with; 0 if there is none. As the assembler and
 // the linker make them: NOP and `nopw/nopl m`, behind 0x66 and %cs prefixes.
-std::size_t nop_length(elf::View code) {
+std::size_t nop_length(View code) {
     std::size_t at = 0;
     auto byte = [&](std::size_t i) { return i < code.size() ? code[i] : std::uint8_t{0}; };
     while (byte(at) == 0x66 || byte(at) == 0x2e)
@@ -28,7 +30,7 @@ std::size_t nop_length(elf::View code) {
 
 } // namespace
 
-std::size_t padding(elf::View code) {
+std::size_t padding(View code) {
     std::size_t at = 0;
     while (const std::size_t length = at < code.size() ? nop_length(code.subspan(at)) : 0)
         at += length;

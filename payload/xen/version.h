@@ -3,7 +3,7 @@
 // tags of xen.git; docs/xen-versions.md lists the commits.
 #pragma once
 
-#include "payload/result.h"
+#include "payload/base/result.h"
 
 #include <compare>
 #include <cstddef>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What `xlp-build inspect` says of any bytes.
-#include "tools/xlp-build/inspect.h"
+#include "payload/base/json.h"
+#include "payload/report/inspect.h"
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -14,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (auto found = build::inspect(*object, "fuzz")) {
         if (build::to_lines(*found).empty())
             std::abort();
-        used = used + found->dump(0, ' ', false, cli::Json::error_handler_t::replace).size();
+        used = used + found->dump(0, ' ', false, Json::error_handler_t::replace).size();
     }
     return 0;
 }

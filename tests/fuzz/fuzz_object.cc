@@ -6,7 +6,7 @@
 
 namespace {
 
-std::uint64_t sum_of(xlp::elf::View bytes) {
+std::uint64_t sum_of(xlp::View bytes) {
     std::uint64_t sum = 0;
     for (std::uint8_t b : bytes)
         sum += b;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Writes what the fuzzers begin with: make_seeds FOLDER.
 #include "load_sample.h"
+#include "payload/base/bytes.h"
+#include "payload/base/file.h"
 
 #include <cstdio>
 #include <filesystem>
@@ -10,9 +12,9 @@ namespace {
 
 using namespace xlp;
 
-bool write(const std::filesystem::path& path, const elf::Bytes& bytes) {
+bool write(const std::filesystem::path& path, const Bytes& bytes) {
     std::filesystem::create_directories(path.parent_path());
-    return elf::write_file(path, bytes).has_value();
+    return write_file(path, bytes).has_value();
 }
 
 } // namespace
@@ -23,7 +25,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     const std::filesystem::path folder = argv[1];
-    const elf::Bytes good = sample::bytes_of(sample::make(
+    const Bytes good = sample::bytes_of(sample::make(
         {sample::bytes_of("build-id of this xen"), "old_function", 64, "second_function", 32}));
     bool written = write(folder / "object/sample", good) && write(folder / "inspect/sample", good);
     auto far = sample::make(
@@ -31,7 +33,7 @@ int main(int argc, char** argv) {
     far.relocate(1, 12, R_X86_64_PC32, far.symbol("far"), std::numeric_limits<std::int64_t>::max());
     written = written && write(folder / "inspect/far-addend", sample::bytes_of(far));
     for (std::uint8_t choice : {0x00, 0x04, 0x08, 0x84}) { // versions, and whether on a stack
-        elf::Bytes seed = good;
+        Bytes seed = good;
         seed.insert(seed.begin(), choice);
         written = written && write(folder / "load" / std::to_string(choice), seed);
     }

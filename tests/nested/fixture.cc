@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/nested/fixture.h"
 
-#include "tools/xlp-qa/images.h"
-#include "tools/xlp-qa/process.h"
-#include "tools/xlp-qa/report.h"
+#include "payload/base/file.h"
+#include "tools/common/process.h"
+#include "tools/xlp-qa/machine/images.h"
+#include "tools/xlp-qa/verbs/report.h"
 
 #include <algorithm>
 #include <sys/wait.h>
@@ -54,9 +55,7 @@ void Nested::SetUp() {
         GTEST_SKIP() << "No hypervisor: set XLP_ASSETS to the folder that scripts/fetch-xen made.";
     assets = *found;
     settings.cache = fs::path(XLP_NESTED_WORK) / "cache";
-    auto cache = Cache::open(settings.cache);
-    ASSERT_TRUE(cache);
-    auto made = ScratchFolder::make(XLP_NESTED_WORK);
+    auto made = cache::Scratch::make(XLP_NESTED_WORK);
     ASSERT_TRUE(made);
     folder.emplace(std::move(*made));
 }
@@ -67,7 +66,7 @@ void Nested::TearDown() {
 }
 
 Payload Nested::assemble(const std::string& name, const Sample& sample) {
-    auto syms = read_file(assets.xen_syms);
+    auto syms = read_text(assets.xen_syms);
     const std::string xen = syms ? build_id(*syms) : "";
     const fs::path object = folder->path() / (name + ".livepatch");
     auto list = [&](const char* macro, const std::string& id) {
@@ -84,9 +83,9 @@ Payload Nested::assemble(const std::string& name, const Sample& sample) {
                                      "-o",
                                      object};
     argv.insert(argv.end(), sample.options.begin(), sample.options.end());
-    auto compiled = run_program(argv);
-    EXPECT_TRUE(compiled && compiled->status == 0) << (compiled ? compiled->output : "no gcc");
-    auto bytes = read_file(object);
+    auto compiled = run_command({.argv = argv}, {});
+    EXPECT_TRUE(compiled && compiled->status == 0) << (compiled ? compiled->err : "no gcc");
+    auto bytes = read_text(object);
     EXPECT_TRUE(bytes);
     return {name, bytes ? *bytes : ""};
 }

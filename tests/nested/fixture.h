@@ -3,7 +3,7 @@
 // sample.S.
 #pragma once
 
-#include "tools/xlp-qa/plan.h"
+#include "tools/xlp-qa/scenario/plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -38,7 +38,7 @@ protected:
 
     Assets assets;
     Settings settings;
-    std::optional<ScratchFolder> folder;
+    std::optional<cache::Scratch> folder;
 };
 
 // The step of that name; fails the test when there is none.

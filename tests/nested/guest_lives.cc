@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A guest beside dom0, which calls the hypervisor all the time and notes what it is told: payloads
 // come and go under it, it sees each of them do so, and it never stops.
+#include "payload/base/file.h"
 #include "tests/nested/fixture.h"
 
-#include "tools/xlp-qa/guest.h"
+#include "tools/xlp-qa/scenario/guest.h"
 
 namespace xlp::qa {
 
@@ -16,8 +17,8 @@ namespace {
 std::vector<Member> guest_files(const fs::path& folder) {
     const fs::path program = folder / "nested_guest";
     auto members = shared_libraries(program);
-    auto bytes = read_file(program);
-    auto kernel = read_file(folder / "kernel");
+    auto bytes = read_text(program);
+    auto kernel = read_text(folder / "kernel");
     EXPECT_TRUE(members && bytes && kernel);
     if (!members || !bytes || !kernel)
         return {};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The program xlp-qa itself: what it writes, and that QEMU never outlives it.
+#include "payload/base/file.h"
 #include "tests/nested/fixture.h"
-#include "tools/xlp-qa/process.h"
+#include "tools/common/process.h"
 
 #include <csignal>
 #include <fstream>
@@ -82,16 +83,18 @@ protected:
 
 TEST_F(NestedCommand, RunWritesJsonAndJUnit) {
     fs::path junit = folder->path() / "result.xml";
-    auto done = run_program(
-        command("run", {file(assemble("fix", {})), "--cycles", "1", "--json", "--junit", junit}));
+    auto done = run_command({.argv = command("run", {file(assemble("fix", {})), "--cycles", "1",
+                                                     "--json", "--junit", junit}),
+                             .environment = {}},
+                            {});
     ASSERT_TRUE(done);
-    EXPECT_EQ(WEXITSTATUS(done->status), 0) << done->output;
-    auto doc = nlohmann::json::parse(done->output, nullptr, false);
-    ASSERT_TRUE(doc.is_object()) << done->output;
+    EXPECT_EQ(done->status, 0) << done->out;
+    auto doc = nlohmann::json::parse(done->out, nullptr, false);
+    ASSERT_TRUE(doc.is_object()) << done->out;
     EXPECT_EQ(doc["passed"], true);
     EXPECT_EQ(doc["running_build_id"], doc["hypervisor"]["build_id"]);
     EXPECT_EQ(doc["steps"].size(), 5u); // boot, upload, apply, revert, unload
-    auto xml = read_file(junit);
+    auto xml = read_text(junit);
     ASSERT_TRUE(xml);
     EXPECT_THAT(*xml, HasSubstr("<testsuite name=\"fix\" tests=\"5\" failures=\"0\" errors=\"0\""));
     EXPECT_THAT(*xml, HasSubstr("name=\"apply fix\""));
@@ -99,13 +102,16 @@ TEST_F(NestedCommand, RunWritesJsonAndJUnit) {
 
 TEST_F(NestedCommand, BatchRunsEachOnItsOwnMachine) {
     settings.cache = fs::path(XLP_NESTED_WORK) / "cache";
-    auto done = run_program(command(
-        "batch", {file(assemble("one", {})), file(assemble("two", {.options = {"-DDIE_AT_APPLY"}})),
-                  file(assemble("three", {})), "--cycles", "1", "--json"}));
+    auto done = run_command(
+        {.argv = command("batch", {file(assemble("one", {})),
+                                   file(assemble("two", {.options = {"-DDIE_AT_APPLY"}})),
+                                   file(assemble("three", {})), "--cycles", "1", "--json"}),
+         .environment = {}},
+        {});
     ASSERT_TRUE(done);
-    EXPECT_EQ(WEXITSTATUS(done->status), 1);
-    auto doc = nlohmann::json::parse(done->output, nullptr, false);
-    ASSERT_TRUE(doc.is_object()) << done->output;
+    EXPECT_EQ(done->status, 1);
+    auto doc = nlohmann::json::parse(done->out, nullptr, false);
+    ASSERT_TRUE(doc.is_object()) << done->out;
     ASSERT_EQ(doc["runs"].size(), 3u);
     EXPECT_EQ(doc["runs"][0]["passed"], true);
     EXPECT_EQ(doc["runs"][1]["death"]["kind"], "panic");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "payload/result.h"
+#include "payload/base/result.h"
 
 #include <gtest/gtest.h>
 

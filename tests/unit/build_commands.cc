@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Lines as make prints them, from 4.14 and 4.17, shortened.
-#include "tools/xlp-build/commands.h"
+#include "tools/xlp-build/xenbuild/recipes.h"
 
 #include <gmock/gmock.h>
 

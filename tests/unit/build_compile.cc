@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The whole way from a patch to pairs of objects, on a small tree.
 #include "build_small_xen.h"
-#include "tools/xlp-build/compile.h"
-#include "tools/xlp-build/process.h"
+#include "payload/base/file.h"
+#include "tools/common/process.h"
+#include "tools/xlp-build/compile/compile.h"
 
 #include <chrono>
 #include <csignal>
@@ -30,11 +31,11 @@ protected:
     // The code of one function of an object.
     std::string code(const fs::path& object, const std::string& function) const {
         const std::string out = (root / "code").string();
-        auto r = run(
+        auto r = run_command(
             {.argv = {"objcopy", "-O", "binary", "-j", ".text." + function, object.string(), out}},
             {});
         EXPECT_TRUE(r && r->ok());
-        return read_file(out).value_or("");
+        return read_text(out).value_or("");
     }
 
     static std::vector<std::string> objects(const Build& b) {
@@ -112,7 +113,7 @@ TEST_F(Compile, the_path_of_the_cache_is_in_no_object) {
     auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
     ASSERT_TRUE(b);
     for (const fs::path& object : {b->units[0].original, b->units[0].patched})
-        EXPECT_THAT(*read_file(object), testing::Not(HasSubstr(root.string())));
+        EXPECT_THAT(*read_text(object), testing::Not(HasSubstr(root.string())));
 }
 
 TEST_F(Compile, stable_lines_leave_the_code_below_a_change_as_it_was) {
@@ -262,7 +263,7 @@ TEST_F(Compile, an_interrupt_leaves_no_process_and_no_half_made_file) {
     auto b = build_units(r, ignore, stop.get_token());
     EXPECT_EQ(only_error(b).code, "interrupted");
     ASSERT_TRUE(fs::exists(root / "pid"));
-    const pid_t pid = std::stoi(*read_file(root / "pid"));
+    const pid_t pid = std::stoi(*read_text(root / "pid"));
     EXPECT_EQ(kill(pid, 0), -1);
     EXPECT_EQ(errno, ESRCH);
     for (const auto& e : fs::recursive_directory_iterator(root / "cache")) {

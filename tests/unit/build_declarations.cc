@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-build/units_compare.h"
-#include "tools/xlp-build/units_declarations.h"
-#include "tools/xlp-build/units_macros.h"
+#include "tools/xlp-build/units/compare.h"
+#include "tools/xlp-build/units/declarations.h"
+#include "tools/xlp-build/units/macros.h"
 
 #include <gmock/gmock.h>
 

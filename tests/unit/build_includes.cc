@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-build/tree.h"
-#include "tools/xlp-build/units.h"
-#include "tools/xlp-build/units_includes.h"
+#include "payload/base/file.h"
+#include "tools/xlp-build/source/tree.h"
+#include "tools/xlp-build/units/includes.h"
+#include "tools/xlp-build/units/units.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>

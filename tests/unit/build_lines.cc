@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-build/patch_lines.h"
+#include "tools/xlp-build/source/patch_lines.h"
 
 #include <gtest/gtest.h>
 

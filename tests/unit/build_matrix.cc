@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The matrix's list of fixes, and its tables.
-#include "tools/xlp-build/matrix_recipes.h"
-#include "tools/xlp-build/matrix_run.h"
-#include "tools/xlp-build/tree.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
+#include "tools/xlp-build/matrix/recipes.h"
+#include "tools/xlp-build/matrix/run.h"
+#include "tools/xlp-build/source/tree.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,13 +83,13 @@ TEST_F(Matrix, TablesSayTheSame) {
     row.verdict = "refused";
     row.codes = {"data.per-cpu-new"};
     ASSERT_TRUE(write_tables(folder_, {row}));
-    EXPECT_NE(read_file(folder_ / "table.csv")
+    EXPECT_NE(read_text(folder_ / "table.csv")
                   ->find("4.17,xsa431,RELEASE-4.17.0,refused,"
                          "data.per-cpu-new"),
               std::string::npos);
-    EXPECT_NE(read_file(folder_ / "table.md")->find("| refused: `data.per-cpu-new` |"),
+    EXPECT_NE(read_text(folder_ / "table.md")->find("| refused: `data.per-cpu-new` |"),
               std::string::npos);
-    const auto json = cli::Json::parse(*read_file(folder_ / "table.json"));
+    const auto json = Json::parse(*read_text(folder_ / "table.json"));
     EXPECT_EQ(json[0]["codes"][0], "data.per-cpu-new");
 }
 
@@ -96,7 +98,7 @@ TEST_F(Matrix, ABaseTakesPatchesThatApplyOneUponTheOther) {
         Command c;
         c.argv = {"git", "-C", folder_.string(), "-c", "user.name=a", "-c", "user.email=b"};
         c.argv.insert(c.argv.end(), words.begin(), words.end());
-        auto outcome = run(c, {});
+        auto outcome = run_command(c, {});
         EXPECT_TRUE(outcome && outcome->ok()) << words[0];
     };
     git({"init", "-q"});

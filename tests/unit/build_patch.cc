@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-build/patch.h"
-#include "tools/xlp-build/tree.h"
+#include "payload/base/file.h"
+#include "tools/xlp-build/source/patch.h"
+#include "tools/xlp-build/source/tree.h"
 
 #include <filesystem>
 #include <gmock/gmock.h>
@@ -117,7 +118,7 @@ std::string lines(int from, int to) {
 Result<Findings> apply(const TemporaryFolder& tree, const std::string& patch) {
     auto files = parse_patch(patch, "p");
     if (!files)
-        return fail(files.error());
+        return fail(files);
     return apply_patch(*files, "p", tree.path, {});
 }
 
@@ -127,7 +128,7 @@ TEST(Patch, applies_and_notes_an_offset) {
     auto notes = apply(tree, "--- a/f\n+++ b/f\n@@ -4,3 +4,3 @@\n 4\n-5\n+five\n 6\n");
     ASSERT_TRUE(notes);
     EXPECT_EQ(only_error(*notes).code, "patch.offset");
-    EXPECT_THAT(*read_file(tree.path / "f"), HasSubstr("4\nfive\n6\n"));
+    EXPECT_THAT(*read_text(tree.path / "f"), HasSubstr("4\nfive\n6\n"));
 }
 
 TEST(Patch, does_not_apply_with_fuzz) {

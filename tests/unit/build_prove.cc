@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The old code, held against the hypervisor.
-#include "tools/xlp-build/prove.h"
+#include "payload/pipeline/prove.h"
 
 #include "match_tiny_xen.h"
 #include "payload/diff/bind.h"

@@ -3,7 +3,8 @@
 // the makefile's rule for the hypervisor.
 #pragma once
 
-#include "tools/xlp-build/tree.h"
+#include "payload/base/file.h"
+#include "tools/xlp-build/source/tree.h"
 
 #include <filesystem>
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "payload/base/bytes.h"
 #include "payload/disasm/disasm.h"
 
 #include <gmock/gmock.h>

@@ -2,7 +2,7 @@
 // Whole operations with a failure, and with a kill, at every single call: the host ends as it was
 // or as planned, never between, and the next run repairs what a kill left.
 #include "host_scenarios.h"
-#include "tools/xlp/files.h"
+#include "payload/base/file.h"
 
 #include <cerrno>
 
@@ -141,7 +141,7 @@ TEST(Executor, AJournalOfAnotherBootIsForgotten) {
 // A file where the folder should be stands for a disk that takes nothing.
 TEST(Executor, WithoutRoomForTheJournalNothingIsBegun) {
     World w;
-    ASSERT_TRUE(write_atomically(w.root.paths.run(), "in the way"));
+    ASSERT_TRUE(write_file(w.root.paths.run(), "in the way"));
     auto done = w.run(load_plan({{"a", spec("a")}}));
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().front().code, "host.disk");
@@ -154,8 +154,8 @@ TEST(Executor, ASingleStepWorksWhereNothingCanBeWritten) {
     ASSERT_TRUE(w.run(load_plan({{"a", spec("a")}})));
     fs::remove_all(w.root.paths.run());
     fs::remove_all(w.root.paths.root / "var");
-    ASSERT_TRUE(write_atomically(w.root.paths.run(), "in the way"));
-    ASSERT_TRUE(write_atomically(w.root.paths.root / "var", "in the way"));
+    ASSERT_TRUE(write_file(w.root.paths.run(), "in the way"));
+    ASSERT_TRUE(write_file(w.root.paths.root / "var", "in the way"));
     EXPECT_TRUE(w.run({"revert", {{Kind::revert, "a"}}}));
     EXPECT_TRUE(w.run({"apply", {{Kind::apply, "a"}}}));
     EXPECT_EQ(w.xen.stack, std::vector<std::string>{"a"});

@@ -2,10 +2,11 @@
 // Files on disks that fail, and the lock.
 #include "host_disk.h"
 #include "host_scripted.h"
-#include "tools/xlp/files.h"
-#include "tools/xlp/lock.h"
-#include "tools/xlp/names.h"
-#include "tools/xlp/store.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
+#include "tools/xlp/disk/lock.h"
+#include "tools/xlp/disk/store.h"
+#include "tools/xlp/hypervisor/names.h"
 
 #include <csignal>
 #include <gtest/gtest.h>
@@ -40,15 +41,15 @@ std::size_t files_below(const fs::path& folder) {
 TEST(Files, AFullDiskLeavesTheOldContentsAndNoLitter) {
     const Root root;
     const fs::path file = root.paths.root / "d/f";
-    ASSERT_TRUE(write_atomically(file, "old"));
+    ASSERT_TRUE(write_file(file, "old"));
     const std::size_t before = files_below(root.paths.root);
     EXPECT_EQ(on_full_disk(10,
                            [&] {
-                               auto done = write_atomically(file, std::string(100000, 'x'));
+                               auto done = write_file(file, std::string(100000, 'x'));
                                return !done && done.error().front().code == "host.disk" ? 7 : 8;
                            }),
               7);
-    EXPECT_EQ(**read_if_there(file), "old");
+    EXPECT_EQ(**read_text_if_there(file), "old");
     EXPECT_EQ(files_below(root.paths.root), before);
 }
 
@@ -69,12 +70,12 @@ TEST(Files, AnInstallOnAFullDiskInstallsNothing) {
 TEST(Files, WhatIsNoJsonObjectIsDamaged) {
     const Root root;
     const fs::path file = root.paths.root / "j";
-    EXPECT_FALSE(*read_json(file));
+    EXPECT_FALSE(*read_json_if_there(file));
     for (const char* text : {"", "[]", "{", "3"}) {
-        ASSERT_TRUE(write_atomically(file, text));
-        auto j = read_json(file);
+        ASSERT_TRUE(write_file(file, text));
+        auto j = read_json_if_there(file);
         ASSERT_FALSE(j) << text;
-        EXPECT_EQ(j.error().front().code, "host.damaged");
+        EXPECT_EQ(j.error().front().code, "file.damaged");
     }
 }
 

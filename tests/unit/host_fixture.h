@@ -4,10 +4,11 @@
 #pragma once
 
 #include "host_scripted.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
 #include "payload/manifest/manifest.h"
-#include "tools/xlp/compat.h"
-#include "tools/xlp/files.h"
-#include "tools/xlp/verbs.h"
+#include "tools/xlp/verbs/compat.h"
+#include "tools/xlp/verbs/verbs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +17,6 @@
 namespace xlp::host::test {
 
 namespace fs = std::filesystem;
-using cli::Json;
 
 struct Ran {
     int code;
@@ -68,12 +68,10 @@ struct VerbTest : ::testing::Test {
         m.advisories = std::move(advisories);
         m.supersedes = std::move(supersedes);
         m.tool = "xlp-build";
-        EXPECT_TRUE(write_atomically(manifest::manifest_path(f), manifest::to_text(m)));
+        EXPECT_TRUE(write_file(manifest::manifest_path(f), manifest::to_text(m)));
         return f;
     }
-    void configure(const std::string& text) {
-        ASSERT_TRUE(write_atomically(root.paths.config(), text));
-    }
+    void configure(const std::string& text) { ASSERT_TRUE(write_file(root.paths.config(), text)); }
 };
 
 inline PayloadSpec on(const std::string& own, const std::string& below = xen_id) {

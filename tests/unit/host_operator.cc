@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One action at a time: every way in which it can end.
 #include "host_scripted.h"
-#include "tools/xlp/operator.h"
+#include "tools/xlp/verbs/operator.h"
 
 #include <cerrno>
 #include <gtest/gtest.h>

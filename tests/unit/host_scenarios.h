@@ -4,7 +4,7 @@
 #pragma once
 
 #include "host_scripted.h"
-#include "tools/xlp/executor.h"
+#include "tools/xlp/executor/executor.h"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host_scripted.h"
+#include "payload/base/bytes.h"
 
+#include "payload/base/file.h"
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
-#include "tools/xlp/blob.h"
-#include "tools/xlp/files.h"
+#include "tools/xlp/plan/blob.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -29,11 +30,11 @@ Root::~Root() {
 }
 
 void Root::reboot(const std::string& boot) {
-    EXPECT_TRUE(write_atomically(paths.boot_id(), boot + "\n"));
+    EXPECT_TRUE(write_file(paths.boot_id(), boot + "\n"));
 }
 
 fs::path write_payload(const fs::path& file, const PayloadSpec& spec) {
-    EXPECT_TRUE(write_atomically(file, as_text(make_payload(spec))));
+    EXPECT_TRUE(write_file(file, as_text(make_payload(spec))));
     return file;
 }
 
@@ -46,7 +47,7 @@ std::string id(const std::string& word) {
 std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
     elf::NewObject o;
     const auto section = [&](std::string name, std::uint32_t type, std::uint64_t flags,
-                             elf::Bytes bytes) -> std::size_t {
+                             Bytes bytes) -> std::size_t {
         if (name == p.omit)
             return 0;
         elf::NewSection s;
@@ -59,17 +60,17 @@ std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
         return o.sections.size();
     };
     const auto note = [&](const char* name, const std::string& hex) {
-        section(name, SHT_NOTE, SHF_ALLOC, elf::make_build_id_note(*elf::from_hex(hex)));
+        section(name, SHT_NOTE, SHF_ALLOC, elf::make_build_id_note(*from_hex(hex)));
     };
     const std::size_t text =
         section(".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, {0x31, 0xc0, 0xc3});
     o.symbols.push_back({"", 0, 0, static_cast<std::uint32_t>(text), STB_LOCAL, STT_SECTION});
     o.symbols.push_back({p.function, 0, 0, SHN_UNDEF, STB_GLOBAL, STT_NOTYPE});
-    elf::Bytes name(p.function.begin(), p.function.end());
+    Bytes name(p.function.begin(), p.function.end());
     name.push_back(0);
     const std::size_t strings = section(".rodata.str", SHT_PROGBITS, SHF_ALLOC, name);
     o.symbols.push_back({"", 0, 0, static_cast<std::uint32_t>(strings), STB_LOCAL, STT_SECTION});
-    elf::Bytes record(104, 0);
+    Bytes record(104, 0);
     record[24] = 3;  // new_size
     record[28] = 16; // old_size
     record[32] = 2;  // version
@@ -81,12 +82,12 @@ std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
     note(".livepatch.depends", p.depends);
     note(".livepatch.xen_depends", p.xen);
     if (p.data)
-        section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, elf::Bytes(8, 1));
+        section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, Bytes(8, 1));
     if (!p.modinfo.empty())
         section(".modinfo", SHT_PROGBITS, SHF_ALLOC, {p.modinfo.begin(), p.modinfo.end()});
     auto bytes = elf::write_object(o);
     EXPECT_TRUE(bytes) << bytes.error().front().why;
-    return bytes ? *bytes : elf::Bytes();
+    return bytes ? *bytes : Bytes();
 }
 
 std::shared_ptr<const Blob> make_blob(const PayloadSpec& p) {
@@ -203,7 +204,7 @@ Call<void> ScriptedHypervisor::upload(const std::string& name, std::span<const s
         const auto id_of = [&](const char* section) {
             const elf::Section* s = object->section(section);
             auto found = s ? elf::build_id_of_note(s->bytes) : std::nullopt;
-            return found ? elf::hex(*found) : std::string();
+            return found ? hex(*found) : std::string();
         };
         ScriptedXen::Entry e;
         e.name = name;

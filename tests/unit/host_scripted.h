@@ -4,10 +4,10 @@
 // call.
 #pragma once
 
-#include "tools/xlp/clock.h"
-#include "tools/xlp/hypervisor.h"
-#include "tools/xlp/paths.h"
-#include "tools/xlp/plan.h"
+#include "tools/xlp/disk/paths.h"
+#include "tools/xlp/executor/clock.h"
+#include "tools/xlp/hypervisor/hypervisor.h"
+#include "tools/xlp/plan/plan.h"
 
 #include <functional>
 #include <map>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Is this host protected?
 #include "host_fixture.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
 
 namespace xlp::host::test {
 namespace {
@@ -53,17 +55,19 @@ TEST_F(VerbTest, MetricsAreWrittenWholeAndAlsoWithoutAHypervisor) {
     store("one", on("a"), {"XSA-1"});
     const fs::path file_ = root.paths.root / "xlp.prom";
     xlp({"status", "--prometheus", file_});
-    EXPECT_THAT(**read_if_there(file_), HasSubstr("xlp_protected 0\n"));
-    EXPECT_THAT(**read_if_there(file_), HasSubstr("xlp_advisory_fixed{advisory=\"XSA-1\"} 0\n"));
+    EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_protected 0\n"));
+    EXPECT_THAT(**read_text_if_there(file_),
+                HasSubstr("xlp_advisory_fixed{advisory=\"XSA-1\"} 0\n"));
     ASSERT_EQ(xlp({"sync"}).code, 0);
     xlp({"status", "--prometheus", file_});
-    EXPECT_THAT(**read_if_there(file_), HasSubstr("xlp_protected 1\n"));
-    EXPECT_THAT(**read_if_there(file_), HasSubstr("xlp_advisory_fixed{advisory=\"XSA-1\"} 1\n"));
+    EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_protected 1\n"));
+    EXPECT_THAT(**read_text_if_there(file_),
+                HasSubstr("xlp_advisory_fixed{advisory=\"XSA-1\"} 1\n"));
     machine.connect = [](Via) -> Result<std::unique_ptr<Hypervisor>> {
         return fail(environment("host.no-xen", "No hypervisor."));
     };
     EXPECT_EQ(xlp({"status", "--prometheus", file_}).code, 4);
-    EXPECT_THAT(**read_if_there(file_), HasSubstr("xlp_up 0\n"));
+    EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_up 0\n"));
 }
 
 } // namespace

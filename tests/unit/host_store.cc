@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // install and sync: from what the store says to what the hypervisor runs.
 #include "host_fixture.h"
+#include "payload/base/file.h"
 
 namespace xlp::host::test {
 namespace {
@@ -108,10 +109,10 @@ TEST_F(VerbTest, AStackThatXlpForgotIsRecognised) {
 
 TEST_F(VerbTest, AtBootTheSwitchesAreHeeded) {
     store("one", on("a"));
-    ASSERT_TRUE(write_atomically(root.paths.kernel_command_line(), "root=/dev/x xlp=off quiet\n"));
+    ASSERT_TRUE(write_file(root.paths.kernel_command_line(), "root=/dev/x xlp=off quiet\n"));
     EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
     EXPECT_TRUE(xen.entries.empty());
-    ASSERT_TRUE(write_atomically(root.paths.kernel_command_line(), "root=/dev/x xlp=offline\n"));
+    ASSERT_TRUE(write_file(root.paths.kernel_command_line(), "root=/dev/x xlp=offline\n"));
     xen.identity.command_line = "dom0_mem=1G xlp=off";
     EXPECT_THAT(xlp({"sync", "--boot"}).out, HasSubstr("hypervisor's command line"));
     EXPECT_TRUE(xen.entries.empty());
@@ -151,7 +152,7 @@ TEST_F(VerbTest, AfterACrashSyncWaitsForAWord) {
 
 TEST_F(VerbTest, SyncDoesNotApplyWhatItCannotGuard) {
     store("one", on("a"));
-    ASSERT_TRUE(write_atomically(root.paths.root / "var", "in the way"));
+    ASSERT_TRUE(write_file(root.paths.root / "var", "in the way"));
     EXPECT_EQ(xlp({"sync"}).code, 4);
     EXPECT_TRUE(xen.stack.empty());
 }
@@ -164,7 +165,7 @@ TEST_F(VerbTest, InstallTakesNoOtherBytesUnderAName) {
 }
 
 TEST_F(VerbTest, AStoreThatCannotBeWrittenIsTheEnvironment) {
-    ASSERT_TRUE(write_atomically(root.paths.root / "usr", "in the way"));
+    ASSERT_TRUE(write_file(root.paths.root / "usr", "in the way"));
     const Ran r = xlp({"install", file("one", on("a"))});
     EXPECT_EQ(r.code, 4);
     EXPECT_THAT(r.err, HasSubstr("host.disk"));
@@ -184,7 +185,7 @@ TEST_F(VerbTest, WhatWasPutIntoTheStoreByHandIsCheckedAsWell) {
 }
 
 TEST_F(VerbTest, InstallNeedsAPayload) {
-    ASSERT_TRUE(write_atomically(root.paths.root / "x.livepatch", "not an ELF file"));
+    ASSERT_TRUE(write_file(root.paths.root / "x.livepatch", "not an ELF file"));
     EXPECT_EQ(xlp({"install", root.paths.root / "x.livepatch"}).code, 3);
     PayloadSpec homeless = on("a");
     homeless.omit = ".livepatch.xen_depends";

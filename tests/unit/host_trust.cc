@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Signatures and the policy about them.
 #include "host_fixture.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
 #include "payload/manifest/signature.h"
 
 #include <openssl/evp.h>
@@ -28,10 +30,10 @@ struct SignedTest : VerbTest {
         key = *manifest::read_private_key(pem);
     }
     void sign(const fs::path& payload) {
-        auto bytes = *elf::read_file(payload);
-        auto text = read_if_there(manifest::manifest_path(payload));
-        ASSERT_TRUE(write_atomically(manifest::signature_path(payload),
-                                     *manifest::sign(bytes, (*text).value_or(""), key)));
+        auto bytes = *read_file(payload);
+        auto text = read_text_if_there(manifest::manifest_path(payload));
+        ASSERT_TRUE(write_file(manifest::signature_path(payload),
+                               *manifest::sign(bytes, (*text).value_or(""), key)));
     }
 };
 
@@ -63,9 +65,9 @@ TEST_F(SignedTest, GoodSignaturesAreTaken) {
 TEST_F(SignedTest, WrongSignaturesAreRefusedAlsoWhereNoneIsRequired) {
     const fs::path f = store("one", on("a"));
     sign(f);
-    auto m = *manifest::parse(**read_if_there(manifest::manifest_path(f)), "m");
+    auto m = *manifest::parse(**read_text_if_there(manifest::manifest_path(f)), "m");
     m.title = "something else";
-    ASSERT_TRUE(write_atomically(manifest::manifest_path(f), manifest::to_text(m)));
+    ASSERT_TRUE(write_file(manifest::manifest_path(f), manifest::to_text(m)));
     EXPECT_EQ(xlp({"sync"}).code, 1);
     EXPECT_TRUE(xen.entries.empty());
     configure("signatures = \"off\"\n");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The verbs that change one thing, and what holds for all of them.
 #include "host_fixture.h"
+#include "payload/base/json.h"
 #include <algorithm>
 #include <fmt/format.h>
 #include <thread>

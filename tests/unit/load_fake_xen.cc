@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "load_fake_xen.h"
+#include "payload/base/bytes.h"
 
 namespace xlp::load {
 
 namespace {
 
 template <class T>
-void append(elf::Bytes& to, const T& value) {
+void append(Bytes& to, const T& value) {
     const auto* p = reinterpret_cast<const std::uint8_t*>(&value);
     to.insert(to.end(), p, p + sizeof value);
 }
@@ -16,16 +17,16 @@ struct ImageSection {
     std::uint32_t type;
     std::uint64_t flags;
     Address address;
-    elf::Bytes bytes;
+    Bytes bytes;
     std::uint32_t link = 0;
     std::uint64_t entsize = 0;
 };
 
 // ELF header, contents, section headers.
-elf::Bytes write_image(std::vector<ImageSection> sections) {
-    elf::Bytes names(1);
+Bytes write_image(std::vector<ImageSection> sections) {
+    Bytes names(1);
     std::vector<Elf64_Shdr> headers(1);
-    elf::Bytes out(sizeof(Elf64_Ehdr));
+    Bytes out(sizeof(Elf64_Ehdr));
     sections.push_back({".shstrtab", SHT_STRTAB, 0, 0, {}});
     for (const ImageSection& s : sections) {
         headers.push_back({});
@@ -74,7 +75,7 @@ elf::Bytes write_image(std::vector<ImageSection> sections) {
 } // namespace
 
 xen::Image FakeXen::image(xen::Version version) const {
-    elf::Bytes symtab(sizeof(Elf64_Sym)), strtab(1);
+    Bytes symtab(sizeof(Elf64_Sym)), strtab(1);
     for (const Symbol& s : symbols_) {
         Elf64_Sym symbol{};
         symbol.st_name = static_cast<Elf64_Word>(strtab.size());
@@ -86,13 +87,13 @@ xen::Image FakeXen::image(xen::Version version) const {
         strtab.insert(strtab.end(), s.name.begin(), s.name.end());
         strtab.push_back(0);
     }
-    const elf::Bytes note = elf::make_build_id_note(build_id());
+    const Bytes note = elf::make_build_id_note(build_id());
     auto object = elf::Object::parse(
         write_image({
             {".text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, base, text_},
             {".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, base + 0x2000, note},
-            {".init.text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, init, elf::Bytes(0x1000)},
-            {".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, data, elf::Bytes(0x2000)},
+            {".init.text", SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, init, Bytes(0x1000)},
+            {".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, data, Bytes(0x2000)},
             {".symtab", SHT_SYMTAB, 0, 0, symtab, 6, sizeof(Elf64_Sym)},
             {".strtab", SHT_STRTAB, 0, 0, strtab},
         }),

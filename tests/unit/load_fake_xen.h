@@ -3,6 +3,7 @@
 #pragma once
 
 #include "load_sample.h"
+#include "payload/base/bytes.h"
 #include "payload/xen/image.h"
 
 namespace xlp::load {
@@ -66,7 +67,7 @@ private:
         add(std::move(name), base + offset, size);
     }
 
-    elf::Bytes text_;
+    Bytes text_;
     std::vector<Symbol> symbols_;
 };
 

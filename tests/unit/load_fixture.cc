@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "load_fixture.h"
+#include "payload/base/bytes.h"
 
 namespace xlp::load {
 
@@ -7,8 +8,7 @@ Verdict Loader::load_on(xen::Version v, bool ibt) {
     return load(bytes, FakeXen(ibt).image(v), options);
 }
 
-std::shared_ptr<const Loaded> Loader::load_below(const elf::Bytes& payload,
-                                                 const std::string& name) {
+std::shared_ptr<const Loaded> Loader::load_below(const Bytes& payload, const std::string& name) {
     Options o = options;
     o.name = name;
     Verdict v = load(payload, FakeXen().image(version), o);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "load_fake_xen.h"
+#include "payload/base/bytes.h"
 #include "payload/load/model.h"
 
 #include <gtest/gtest.h>
@@ -23,11 +24,11 @@ protected:
     Verdict load_on(xen::Version version, bool ibt = true);
     Verdict load_it() { return load_on(version); }
     // Uploads and applies a payload that replaces nothing but what the stack tests need.
-    std::shared_ptr<const Loaded> load_below(const elf::Bytes&, const std::string& name);
+    std::shared_ptr<const Loaded> load_below(const Bytes&, const std::string& name);
 
     xen::Version version{4, 17, 5};
     sample::Builder builder = sample::make(target());
-    elf::Bytes bytes = sample::bytes_of(builder);
+    Bytes bytes = sample::bytes_of(builder);
     Options options;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Build-ids and function records.
 #include "load_fixture.h"
+#include "payload/base/bytes.h"
 
 #include <cerrno>
 
@@ -273,7 +274,7 @@ TEST_F(LoadRecords, Jump) {
     std::memcpy(&displacement, &f.patch[1], 4);
     EXPECT_EQ(f.old_address + 9 + static_cast<Address>(static_cast<std::int64_t>(displacement)),
               f.new_address);
-    EXPECT_EQ(loaded->functions[1].patch, elf::Bytes(8, 0x90));
+    EXPECT_EQ(loaded->functions[1].patch, Bytes(8, 0x90));
 }
 
 } // namespace

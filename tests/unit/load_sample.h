@@ -2,6 +2,7 @@
 // A good payload that has something of everything, made in memory, and a way to damage it.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
 
@@ -23,14 +24,14 @@ struct Target {
     std::uint32_t second_size = 0;
 };
 
-inline elf::Bytes bytes_of(std::string_view text) {
+inline Bytes bytes_of(std::string_view text) {
     return {text.begin(), text.end()};
 }
 
 // Collects sections and symbols of a NewObject, by name.
 class Builder {
 public:
-    std::uint32_t section(std::string name, std::uint64_t flags, elf::Bytes bytes,
+    std::uint32_t section(std::string name, std::uint64_t flags, Bytes bytes,
                           std::uint64_t align = 1, std::uint32_t type = SHT_PROGBITS) {
         elf::NewSection s;
         s.name = std::move(name);
@@ -65,11 +66,11 @@ public:
 
 struct Record {
     std::uint32_t new_size = 0, old_size = 0;
-    elf::Bytes expected; // empty: none
+    Bytes expected; // empty: none
 };
 
-inline void append_record(elf::Bytes& table, const Record& r) {
-    elf::Bytes record(104);
+inline void append_record(Bytes& table, const Record& r) {
+    Bytes record(104);
     std::memcpy(&record[24], &r.new_size, 4);
     std::memcpy(&record[28], &r.old_size, 4);
     record[32] = 2;
@@ -107,20 +108,20 @@ inline void add_code(Builder& b, std::uint32_t& text, std::uint32_t& text_symbol
 }
 
 inline void add_tables(Builder& b, std::uint32_t text_symbol, std::uint32_t strings_symbol) {
-    const std::uint32_t frames = b.section(".bug_frames.1", SHF_ALLOC, elf::Bytes(8), 4);
+    const std::uint32_t frames = b.section(".bug_frames.1", SHF_ALLOC, Bytes(8), 4);
     b.relocate(frames, 0, R_X86_64_PC32, text_symbol, 5);
     b.relocate(frames, 4, R_X86_64_PC32, strings_symbol, 5 + (0x15 << 24)); // a line number
     const std::uint32_t replacement =
         b.section(".altinstr_replacement", SHF_ALLOC | SHF_EXECINSTR, {0x0f, 0x1f, 0x00});
     const std::uint32_t replacement_symbol = b.section_symbol(replacement);
-    elf::Bytes alternative(14);
+    Bytes alternative(14);
     alternative[8] = 6; // cpuid: PAE, which every x86-64 has
     alternative[10] = 3;
     alternative[11] = 3;
     const std::uint32_t alternatives = b.section(".altinstructions", SHF_ALLOC, alternative);
     b.relocate(alternatives, 0, R_X86_64_PC32, text_symbol, alternative_at);
     b.relocate(alternatives, 4, R_X86_64_PC32, replacement_symbol, 0);
-    const std::uint32_t exceptions = b.section(".ex_table", SHF_ALLOC, elf::Bytes(16), 4);
+    const std::uint32_t exceptions = b.section(".ex_table", SHF_ALLOC, Bytes(16), 4);
     for (std::uint64_t i = 0; i < 4; ++i)
         b.relocate(exceptions, 4 * i, R_X86_64_PC32, text_symbol,
                    static_cast<std::int64_t>(i < 2 ? 9 : 4));
@@ -146,7 +147,7 @@ inline Builder make(const Target& t) {
                   bytes_of(t.function + std::string(1, '\0') + t.second + std::string(1, '\0')));
     const std::uint32_t names_symbol = b.section_symbol(names);
 
-    elf::Bytes table;
+    Bytes table;
     append_record(table, {static_cast<std::uint32_t>(new_size), t.function_size, {}});
     append_record(table, {8, t.second_size, {}}); // no-operations
     const std::uint32_t funcs =
@@ -161,18 +162,18 @@ inline Builder make(const Target& t) {
 
     for (const char* hook : {".livepatch.hooks.load", ".livepatch.hooks.unload",
                              ".livepatch.hooks.preapply", ".livepatch.hooks.postapply"}) {
-        const std::uint32_t section = b.section(hook, SHF_ALLOC, elf::Bytes(8), 8);
+        const std::uint32_t section = b.section(hook, SHF_ALLOC, Bytes(8), 8);
         b.relocate(section, 0, R_X86_64_64, text_symbol, hook_at);
     }
     add_tables(b, text_symbol, strings_symbol);
-    b.section(".data.xlp", SHF_ALLOC | SHF_WRITE, elf::Bytes(16, 0x11), 8);
-    b.section(".bss.xlp", SHF_ALLOC | SHF_WRITE, elf::Bytes(100), 16, SHT_NOBITS);
+    b.section(".data.xlp", SHF_ALLOC | SHF_WRITE, Bytes(16, 0x11), 8);
+    b.section(".bss.xlp", SHF_ALLOC | SHF_WRITE, Bytes(100), 16, SHT_NOBITS);
     b.section(".comment", 0, bytes_of("sample"));
     add_notes(b, t.xen_id, t.xen_id, bytes_of("the sample's own id."));
     return b;
 }
 
-inline elf::Bytes bytes_of(const Builder& b) {
+inline Bytes bytes_of(const Builder& b) {
     auto bytes = elf::write_object(b.object);
     if (!bytes)
         throw std::runtime_error(bytes.error().front().why);
@@ -199,7 +200,7 @@ private:
 // Field by field access to a payload's bytes.
 class Raw {
 public:
-    explicit Raw(elf::Bytes& bytes) : bytes_(bytes) {}
+    explicit Raw(Bytes& bytes) : bytes_(bytes) {}
 
     template <class T>
     T& at(std::uint64_t offset) const {
@@ -246,7 +247,7 @@ public:
     }
 
 private:
-    elf::Bytes& bytes_;
+    Bytes& bytes_;
 };
 
 } // namespace xlp::sample

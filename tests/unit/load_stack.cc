@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Payloads on top of others.
 #include "load_fixture.h"
+#include "payload/base/bytes.h"
 
 #include <cerrno>
 
@@ -10,15 +11,14 @@ namespace {
 class LoadStack : public Loader {
 protected:
     // A payload with one function, `name`, that replaces `old`.
-    static elf::Bytes small(const char* old, std::uint32_t size, const char* name,
-                            const char* own_id, const elf::BuildId& depends,
-                            const char* reference = nullptr) {
+    static Bytes small(const char* old, std::uint32_t size, const char* name, const char* own_id,
+                       const elf::BuildId& depends, const char* reference = nullptr) {
         sample::Builder b;
         const std::uint32_t text = b.section(".text", SHF_ALLOC | SHF_EXECINSTR,
                                              {0xf3, 0x0f, 0x1e, 0xfa, 0xc3, 0xc3, 0, 0, 0, 0});
         const std::uint32_t function = b.symbol(name, text, 0, 5, STT_FUNC);
         b.symbol(std::string(name) + "_helper", text, 5, 1, STT_FUNC);
-        elf::Bytes table;
+        Bytes table;
         sample::append_record(table, {5, size, {}});
         const std::uint32_t funcs =
             b.section(".livepatch.funcs", SHF_ALLOC | SHF_WRITE, std::move(table), 8);

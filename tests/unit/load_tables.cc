@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Hooks and tables.
 #include "load_fixture.h"
+#include "payload/base/bytes.h"
 
 #include <cerrno>
 
@@ -145,12 +146,12 @@ TEST_F(LoadTables, AlternativesOnIbtHosts) {
 }
 
 TEST_F(LoadTables, AlternativeCalls) {
-    elf::Bytes call = {0xff, 0x15, 0, 0, 0, 0, 0xc3};
+    Bytes call = {0xff, 0x15, 0, 0, 0, 0, 0xc3};
     const std::uint32_t text =
         builder.section(".text.call", SHF_ALLOC | SHF_EXECINSTR, std::move(call));
     const std::uint32_t site = builder.section_symbol(text);
     builder.relocate(text, 2, R_X86_64_PC32, builder.symbol("some_data"), -4);
-    const std::uint32_t sites = builder.section(".alt_call_sites", SHF_ALLOC, elf::Bytes(4), 4);
+    const std::uint32_t sites = builder.section(".alt_call_sites", SHF_ALLOC, Bytes(4), 4);
     builder.relocate(sites, 0, R_X86_64_PC32, site, 0);
     make();
     EXPECT_TRUE(load_on(latest).good());
@@ -167,11 +168,11 @@ TEST_F(LoadTables, AlternativeCalls) {
 }
 
 TEST_F(LoadTables, CallSlotInInit) {
-    elf::Bytes call = {0xff, 0x15, 0, 0, 0, 0, 0xc3};
+    Bytes call = {0xff, 0x15, 0, 0, 0, 0, 0xc3};
     const std::uint32_t text =
         builder.section(".text.call", SHF_ALLOC | SHF_EXECINSTR, std::move(call));
     builder.relocate(text, 2, R_X86_64_PC32, builder.symbol("init_function"), -4);
-    const std::uint32_t sites = builder.section(".alt_call_sites", SHF_ALLOC, elf::Bytes(4), 4);
+    const std::uint32_t sites = builder.section(".alt_call_sites", SHF_ALLOC, Bytes(4), 4);
     builder.relocate(sites, 0, R_X86_64_PC32, builder.section_symbol(text), 0);
     make();
     Verdict v = load_on(latest);
@@ -185,7 +186,7 @@ TEST_F(LoadTables, CallSlotInInit) {
 
 TEST_F(LoadTables, BugFrameReach) {
     const std::uint32_t far = builder.symbol("some_data");
-    const std::uint32_t frames = builder.section(".bug_frames.0", SHF_ALLOC, elf::Bytes(8), 4);
+    const std::uint32_t frames = builder.section(".bug_frames.0", SHF_ALLOC, Bytes(8), 4);
     builder.relocate(frames, 4, R_X86_64_PC32, far, 0x0a << 24); // a line, no distance
     make();
     EXPECT_FALSE(has_finding(load_it(), "load.fatal.bug-frame-overflow"));
@@ -216,7 +217,7 @@ TEST_F(LoadTables, SpecialSectionsAreLoaded) {
 }
 
 TEST_F(LoadTables, RepeatedSection) {
-    builder.section(".altinstructions", SHF_ALLOC, elf::Bytes(14));
+    builder.section(".altinstructions", SHF_ALLOC, Bytes(14));
     make();
     EXPECT_TRUE(has_finding(load_it(), "load.section-repeated"));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "payload/base/bytes.h"
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
 #include "payload/manifest/manifest.h"
@@ -22,9 +23,9 @@ using ::testing::HasSubstr;
 
 const std::string own(40, 'a'), below(40, 'b'), xen(40, 'c');
 
-elf::Bytes payload(const std::string& modinfo = {}) {
+Bytes payload(const std::string& modinfo = {}) {
     elf::NewObject o;
-    const auto add = [&](const char* name, std::uint32_t type, elf::Bytes bytes) {
+    const auto add = [&](const char* name, std::uint32_t type, Bytes bytes) {
         elf::NewSection s;
         s.name = name;
         s.type = type;
@@ -38,13 +39,13 @@ elf::Bytes payload(const std::string& modinfo = {}) {
     strings.section = 1;
     strings.type = STT_SECTION;
     o.symbols.push_back(strings);
-    elf::Bytes records(208, 0);
+    Bytes records(208, 0);
     records[32] = records[104 + 32] = 2;
     add(".livepatch.funcs", SHT_PROGBITS, records);
     o.sections.back().relocations = {{0, R_X86_64_64, 0, 0}, {104, R_X86_64_64, 0, 7}};
-    add(".note.gnu.build-id", SHT_NOTE, elf::make_build_id_note(*elf::from_hex(own)));
-    add(".livepatch.depends", SHT_NOTE, elf::make_build_id_note(*elf::from_hex(below)));
-    add(".livepatch.xen_depends", SHT_NOTE, elf::make_build_id_note(*elf::from_hex(xen)));
+    add(".note.gnu.build-id", SHT_NOTE, elf::make_build_id_note(*from_hex(own)));
+    add(".livepatch.depends", SHT_NOTE, elf::make_build_id_note(*from_hex(below)));
+    add(".livepatch.xen_depends", SHT_NOTE, elf::make_build_id_note(*from_hex(xen)));
     if (!modinfo.empty())
         add(".modinfo", SHT_PROGBITS, {modinfo.begin(), modinfo.end()});
     return *elf::write_object(o);
@@ -64,7 +65,7 @@ Manifest full() {
 }
 
 TEST(Manifest, TellsWhatThePayloadTells) {
-    const elf::Bytes bytes = payload();
+    const Bytes bytes = payload();
     auto m = describe(bytes, "/somewhere/xsa-1.livepatch");
     ASSERT_TRUE(m);
     EXPECT_EQ(m->name, "xsa-1");
@@ -125,7 +126,7 @@ TEST(Manifest, OtherThingsAreNotManifests) {
 
 TEST(Manifest, OfAnotherPayloadIsNoticed) {
     Manifest m = full();
-    const elf::Bytes bytes = payload();
+    const Bytes bytes = payload();
     EXPECT_TRUE(compare(m, bytes, "x").empty());
     m.depends = std::string(40, 'f');
     m.size += 1;
@@ -145,7 +146,7 @@ TEST(Manifest, ObjectsThatAreNoPayloadsAreRefused) {
 
 struct SignatureTest : ::testing::Test {
     fs::path folder;
-    elf::Bytes bytes = payload();
+    Bytes bytes = payload();
     std::string manifest = to_text(full());
 
     SignatureTest() {

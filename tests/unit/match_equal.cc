@@ -45,7 +45,7 @@ TEST(MatchEqual, NamelessThingsAreFound) {
     for (const atom::Atom& a : p.module->atoms()) {
         if (!a.anonymous() || !p.match.address(a.id))
             continue;
-        const elf::View there = p.image.bytes(p.match.address(a.id), a.size);
+        const View there = p.image.bytes(p.match.address(a.id), a.size);
         EXPECT_THAT(std::vector(there.begin(), there.end()),
                     testing::ElementsAreArray(a.bytes.begin(), a.bytes.end()))
             << a.label();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Who enters a function in the middle, what is too short, and what boot rewrites.
 #include "match_tiny_xen.h"
+#include "payload/base/bytes.h"
 
 #include "payload/match/expectation.h"
 #include "payload/match/trampoline.h"
@@ -44,7 +45,7 @@ protected:
         return result;
     }
     Address at(std::string_view name) { return image.resolve(name).value(); }
-    std::optional<elf::Bytes> expect(std::string_view name) {
+    std::optional<Bytes> expect(std::string_view name) {
         const xen::ImageSymbol* s = image.find(name).at(0);
         return expectation(image, tables, s->address, s->size);
     }

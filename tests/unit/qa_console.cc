@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-qa/console.h"
+#include "tools/xlp-qa/machine/console.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-qa/death.h"
+#include "tools/xlp-qa/scenario/death.h"
 
 #include <gtest/gtest.h>
 

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files, cache, archives and images.
-#include "tools/xlp-qa/archive.h"
-#include "tools/xlp-qa/files.h"
-#include "tools/xlp-qa/images.h"
-#include "tools/xlp-qa/modules.h"
-#include "tools/xlp-qa/process.h"
+#include "payload/base/file.h"
+#include "tools/common/cache.h"
+#include "tools/common/lock.h"
+#include "tools/common/process.h"
+#include "tools/xlp-qa/machine/archive.h"
+#include "tools/xlp-qa/machine/images.h"
+#include "tools/xlp-qa/machine/modules.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
 namespace xlp::qa {
 
+namespace fs = std::filesystem;
+
 namespace {
 
 class Folder : public testing::Test {
 protected:
     void SetUp() override {
-        auto made = ScratchFolder::make(testing::TempDir());
+        auto made = cache::Scratch::make(testing::TempDir());
         ASSERT_TRUE(made);
         folder.emplace(std::move(*made));
     }
@@ -27,20 +31,20 @@ protected:
     }
     // Runs a shell command in the folder; its output.
     std::string shell(const std::string& command) {
-        auto done = run_program({"sh", "-c", "cd '" + folder->path().string() + "' && " + command});
-        EXPECT_TRUE(done && done->status == 0) << command << (done ? done->output : "");
-        return done ? done->output : "";
+        auto done = run_command(
+            {.argv = {"sh", "-c", "cd '" + folder->path().string() + "' && " + command}}, {});
+        EXPECT_TRUE(done && done->status == 0) << command << (done ? done->out : "");
+        return done ? done->out + done->err : "";
     }
     std::string bytes(const std::string& name) {
-        auto b = read_file(at(name));
+        auto b = read_text(at(name));
         EXPECT_TRUE(b) << name;
         return b ? *b : "";
     }
 
-    std::optional<ScratchFolder> folder;
+    std::optional<cache::Scratch> folder;
 };
 
-using Files = Folder;
 using Archive = Folder;
 using Images = Folder;
 
@@ -49,96 +53,6 @@ std::string code_of(const Findings& f) {
 }
 
 } // namespace
-
-TEST_F(Files, WrittenWholeOrNotAtAll) {
-    ASSERT_TRUE(write_file(at("f"), "one"));
-    ASSERT_TRUE(write_file(at("f"), "two"));
-    EXPECT_EQ(bytes("f"), "two");
-    auto refused = write_file(at("no/such/folder"), "x");
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().front().failure, Failure::environment);
-    fs::create_directory(at("d"));
-    EXPECT_FALSE(write_file(at("d"), "x"));
-    EXPECT_EQ(files(), 2u); // no temporary file is left
-}
-
-TEST_F(Files, UnreadableOnesAreBadInput) {
-    for (const char* name : {"missing", "."}) {
-        auto read = read_file(at(name));
-        ASSERT_FALSE(read) << name;
-        EXPECT_EQ(read.error().front().failure, Failure::input);
-    }
-}
-
-TEST(ContentKey, PartsDoNotRunIntoEachOther) {
-    EXPECT_NE(content_key({"ab", "c"}), content_key({"a", "bc"}));
-    EXPECT_EQ(content_key({"ab", "c"}), content_key({"ab", "c"}));
-    EXPECT_EQ(content_key({}).size(), 32u);
-}
-
-TEST_F(Files, CacheMakesAThingOnce) {
-    auto cache = Cache::open(at("cache"));
-    ASSERT_TRUE(cache);
-    int made = 0;
-    auto produce = [&] { return Result<std::string>(std::to_string(++made)); };
-    auto first = cache->obtain("kind", "key", produce);
-    auto second = cache->obtain("kind", "key", produce);
-    ASSERT_TRUE(first && second);
-    EXPECT_EQ(*first, *second);
-    EXPECT_EQ(made, 1);
-    auto failed = cache->obtain("kind", "other",
-                                [] { return Result<std::string>(fail(bad_input("x", "X."))); });
-    EXPECT_FALSE(failed);
-    EXPECT_FALSE(fs::exists(cache->path("kind", "other")));
-}
-
-TEST_F(Files, PruneKeepsTheNewestAndTheRecent) {
-    auto cache = Cache::open(at("cache"));
-    ASSERT_TRUE(cache);
-    const auto now = fs::file_time_type::clock::now();
-    for (int i = 0; i < 5; ++i) {
-        ASSERT_TRUE(write_file(cache->path("state", std::to_string(i)), "x"));
-        // 0 was used just now, 1 an hour and a bit ago, and so on
-        fs::last_write_time(cache->path("state", std::to_string(i)),
-                            now - std::chrono::minutes(70 * i));
-    }
-    cache->prune("state", 2);
-    EXPECT_TRUE(fs::exists(cache->path("state", "0")));
-    EXPECT_TRUE(fs::exists(cache->path("state", "1")));
-    EXPECT_FALSE(fs::exists(cache->path("state", "2")));
-    cache->prune("state", 0);
-    EXPECT_TRUE(fs::exists(cache->path("state", "0"))); // recent
-    EXPECT_FALSE(fs::exists(cache->path("state", "1")));
-}
-
-TEST_F(Files, SweepTakesOnlyFoldersThatNobodyUses) {
-    auto cache = Cache::open(at("cache"));
-    ASSERT_TRUE(cache);
-    auto used = ScratchFolder::make(cache->root());
-    ASSERT_TRUE(used);
-    const fs::path left = cache->root() / "run-killed", young = cache->root() / "run-young";
-    for (const fs::path& f : {left, young})
-        fs::create_directory(f);
-    for (const fs::path& f : {left, used->path()})
-        fs::last_write_time(f, fs::file_time_type::clock::now() - std::chrono::hours(1));
-    cache->sweep();
-    EXPECT_FALSE(fs::exists(left));
-    EXPECT_TRUE(fs::exists(young));
-    EXPECT_TRUE(fs::exists(used->path()));
-}
-
-TEST_F(Files, LockIsHeldByOne) {
-    auto first = FileLock::try_take(at("lock"));
-    ASSERT_TRUE(first);
-    EXPECT_TRUE(*first);
-    auto second = FileLock::try_take(at("lock"));
-    ASSERT_TRUE(second);
-    EXPECT_FALSE(*second);
-    first->reset();
-    auto third = FileLock::try_take(at("lock"));
-    ASSERT_TRUE(third);
-    EXPECT_TRUE(*third);
-}
 
 TEST_F(Archive, UnpacksWhatIsPacked) {
     const std::string text(100'000, 'q');

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Scenarios, what steps' outputs mean, and reports.
 #include "load_sample.h"
-#include "tools/xlp-qa/drive.h"
-#include "tools/xlp-qa/plan.h"
-#include "tools/xlp-qa/report.h"
+#include "payload/base/bytes.h"
+#include "tools/xlp-qa/scenario/drive.h"
+#include "tools/xlp-qa/scenario/plan.h"
+#include "tools/xlp-qa/verbs/report.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -61,12 +62,12 @@ TEST(Plan, StackGoesUpAndComesDown) {
 TEST(Plan, WhatBringsDataIsUploadedForEachApplication) {
     sample::Builder fixed, variable;
     for (sample::Builder* b : {&fixed, &variable}) {
-        b->section(".text", SHF_ALLOC | SHF_EXECINSTR, elf::Bytes(16));
-        b->section(".livepatch.funcs", SHF_ALLOC | SHF_WRITE, elf::Bytes(104), 8);
+        b->section(".text", SHF_ALLOC | SHF_EXECINSTR, Bytes(16));
+        b->section(".livepatch.funcs", SHF_ALLOC | SHF_WRITE, Bytes(104), 8);
     }
-    variable.section(".bss", SHF_ALLOC | SHF_WRITE, elf::Bytes(4), 4, SHT_NOBITS);
+    variable.section(".bss", SHF_ALLOC | SHF_WRITE, Bytes(4), 4, SHT_NOBITS);
     auto bytes = [](const sample::Builder& b) {
-        const elf::Bytes raw = elf::write_object(b.object).value();
+        const Bytes raw = elf::write_object(b.object).value();
         return std::string(raw.begin(), raw.end());
     };
     Plan plan;

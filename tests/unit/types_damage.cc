@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Damaged debug information: an error or less knowledge, never a crash or a hang.
+#include "payload/base/bytes.h"
 #include "payload/types/lines.h"
 #include "types_compile.h"
 
@@ -27,7 +28,7 @@ void use(const elf::Object& good, const elf::Object& bad) {
 
 // A damaged copy, or nothing if it is no object any more.
 Result<elf::Object> damaged(const elf::Object& object, std::mt19937& random, const char* name) {
-    elf::Bytes bytes(object.bytes().begin(), object.bytes().end());
+    Bytes bytes(object.bytes().begin(), object.bytes().end());
     const elf::Section* s = object.section(name);
     const auto start = static_cast<std::size_t>(s->bytes.data() - object.bytes().data());
     for (unsigned n = 1 + random() % 4; n > 0; --n)
@@ -52,7 +53,7 @@ TEST(TypesDamage, BytesOfEachSection) {
 
 TEST(TypesDamage, NoTreeIsAnError) {
     const elf::Object good = compile(source);
-    elf::Bytes bytes(good.bytes().begin(), good.bytes().end());
+    Bytes bytes(good.bytes().begin(), good.bytes().end());
     const elf::Section* s = good.section(".debug_info");
     const auto start = static_cast<std::size_t>(s->bytes.data() - good.bytes().data());
     std::fill(bytes.begin() + start + 12, bytes.begin() + start + 200, 0xff);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "payload/base/bytes.h"
 #include "payload/xen/padding.h"
 
 #include <gtest/gtest.h>
@@ -7,7 +8,7 @@ namespace xlp::xen {
 namespace {
 
 std::size_t padding_of(std::initializer_list<std::uint8_t> bytes) {
-    const elf::Bytes code(bytes);
+    const Bytes code(bytes);
     return padding(code);
 }
 

@@ -3,7 +3,7 @@
 // options, how findings and documents reach the user.
 #pragma once
 
-#include "payload/result.h"
+#include "payload/base/result.h"
 
 #include <boost/program_options.hpp>
 #include <functional>

@@ -2,7 +2,7 @@
 // Findings as people and journals read them.
 #pragma once
 
-#include "payload/result.h"
+#include "payload/base/result.h"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-build/verbs.h"
+#include "tools/xlp-build/verbs/verbs.h"
 
 int main(int argc, char** argv) {
     using namespace xlp::build;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-qa/verbs.h"
+#include "tools/xlp-qa/verbs/verbs.h"
 
 #include <csignal>
 #include <sys/signalfd.h>

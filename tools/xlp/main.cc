@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp/compat.h"
-#include "tools/xlp/verbs.h"
+#include "tools/xlp/verbs/compat.h"
+#include "tools/xlp/verbs/verbs.h"
 
 #include <filesystem>
 #include <syslog.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/nested/differential/cases.h"
 
+#include "payload/base/bytes.h"
+
 #include <fmt/format.h>
 #include <random>
 
@@ -9,13 +11,13 @@ namespace xlp::differential {
 using sample::Builder;
 using sample::Raw;
 
-void Cases::bytes(const std::string& name, elf::Bytes b, bool reduced) {
+void Cases::bytes(const std::string& name, Bytes b, bool reduced) {
     all_.push_back({name, std::move(b), reduced});
 }
 
 void Cases::raw(const std::string& name, const std::function<void(const Raw&)>& damage,
                 bool reduced) {
-    elf::Bytes b = good_;
+    Bytes b = good_;
     damage(Raw(b));
     bytes(name, std::move(b), reduced);
 }
@@ -29,12 +31,12 @@ void Cases::built(const std::string& name, const std::function<void(Builder&)>& 
 
 void add_header_cases(Cases& c) {
     c.bytes("good", c.good(), true);
-    c.bytes("header.truncated-63", elf::Bytes(c.good().begin(), c.good().begin() + 63), true);
-    c.bytes("header.truncated-64", elf::Bytes(c.good().begin(), c.good().begin() + 64));
+    c.bytes("header.truncated-63", Bytes(c.good().begin(), c.good().begin() + 63), true);
+    c.bytes("header.truncated-64", Bytes(c.good().begin(), c.good().begin() + 64));
     for (unsigned part = 1; part < 8; ++part)
         c.bytes(fmt::format("header.truncated-{}-8", part),
-                elf::Bytes(c.good().begin(),
-                           c.good().begin() + static_cast<long>(c.good().size() * part / 8)));
+                Bytes(c.good().begin(),
+                      c.good().begin() + static_cast<long>(c.good().size() * part / 8)));
     struct Field {
         const char* name;
         std::size_t offset;
@@ -42,8 +44,8 @@ void add_header_cases(Cases& c) {
         std::vector<std::uint64_t> values;
         bool reduced = false;
     };
-    const std::uint64_t sections = Raw(const_cast<elf::Bytes&>(c.good())).header().e_shnum;
-    const std::uint64_t table = Raw(const_cast<elf::Bytes&>(c.good())).header().e_shoff;
+    const std::uint64_t sections = Raw(const_cast<Bytes&>(c.good())).header().e_shnum;
+    const std::uint64_t table = Raw(const_cast<Bytes&>(c.good())).header().e_shoff;
     const Field fields[] = {
         {"magic", 0, 1, {0, 0x7e}, true},
         {"class", EI_CLASS, 1, {0, 1, 3}},
@@ -126,7 +128,7 @@ void add_section_cases(Cases& c) {
         {"flag-write", [](Elf64_Shdr& s) { s.sh_flags ^= SHF_WRITE; }, false},
         {"flag-exec", [](Elf64_Shdr& s) { s.sh_flags ^= SHF_EXECINSTR; }, false},
     };
-    elf::Bytes good = c.good();
+    Bytes good = c.good();
     const Raw original(good);
     for (std::size_t i = 1; i < original.header().e_shnum; ++i)
         for (const Damage& d : damages)
@@ -146,7 +148,7 @@ void add_section_cases(Cases& c) {
 }
 
 void add_symbol_cases(Cases& c) {
-    elf::Bytes good = c.good();
+    Bytes good = c.good();
     const Raw original(good);
     const std::uint16_t past = original.header().e_shnum;
     for (std::size_t i = 1; i < original.symbol_count(); ++i) {
@@ -189,7 +191,7 @@ void add_symbol_cases(Cases& c) {
 }
 
 void add_relocation_cases(Cases& c) {
-    elf::Bytes good = c.good();
+    Bytes good = c.good();
     const Raw original(good);
     for (const char* target : {".text.xlp_new", ".livepatch.funcs", ".livepatch.hooks.load",
                                ".bug_frames.1", ".altinstructions", ".ex_table"}) {
@@ -235,7 +237,7 @@ void add_relocation_cases(Cases& c) {
 
 void add_random_cases(Cases& c, unsigned seed, unsigned count) {
     std::mt19937 random(seed);
-    elf::Bytes good = c.good();
+    Bytes good = c.good();
     const Raw original(good);
     // code is not damaged: what it does when it runs is not the loader's affair
     std::vector<std::uint64_t> offsets;
@@ -252,7 +254,7 @@ void add_random_cases(Cases& c, unsigned seed, unsigned count) {
     }
     static constexpr std::uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
     for (unsigned n = 0; n < count; ++n) {
-        elf::Bytes damaged = c.good();
+        Bytes damaged = c.good();
         const unsigned changes = 1 + random() % 3;
         for (unsigned i = 0; i < changes; ++i) {
             std::uint8_t& byte = damaged[offsets[random() % offsets.size()]];

@@ -3,6 +3,7 @@
 // random. The same target gives the same cases.
 #pragma once
 
+#include "payload/base/bytes.h"
 #include "tests/unit/load_sample.h"
 
 #include <functional>
@@ -13,7 +14,7 @@ namespace xlp::differential {
 
 struct Case {
     std::string name; // "symbols.xlp_new.common"
-    elf::Bytes bytes;
+    Bytes bytes;
     bool reduced = false; // in the small set that runs in CI
 };
 
@@ -23,7 +24,7 @@ public:
         : target_(std::move(target)), good_(sample::bytes_of(sample::make(target_))) {}
 
     const sample::Target& target() const { return target_; }
-    const elf::Bytes& good() const { return good_; }
+    const Bytes& good() const { return good_; }
     const std::vector<Case>& all() const { return all_; }
 
     // The sample with its bytes changed.
@@ -32,11 +33,11 @@ public:
     // The sample made otherwise.
     void built(const std::string& name, const std::function<void(sample::Builder&)>& change,
                bool reduced = false);
-    void bytes(const std::string& name, elf::Bytes, bool reduced = false);
+    void bytes(const std::string& name, Bytes, bool reduced = false);
 
 private:
     sample::Target target_;
-    elf::Bytes good_;
+    Bytes good_;
     std::vector<Case> all_;
 };
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Damage to what the sections hold: notes, function records, hooks, tables.
+#include "payload/base/bytes.h"
 #include "tests/nested/differential/cases.h"
 
 #include <fmt/format.h>
@@ -234,7 +235,7 @@ void add_table_cases(Cases& c) {
     for (const char* name : {".altinstructions", ".livepatch.funcs", ".ex_table", ".modinfo",
                              ".note.gnu.build-id", ".livepatch.xen_depends"})
         c.built(fmt::format("tables.{}.twice", name),
-                [&](Builder& b) { b.section(name, SHF_ALLOC, elf::Bytes(3, 0xff)); });
+                [&](Builder& b) { b.section(name, SHF_ALLOC, Bytes(3, 0xff)); });
 }
 
 } // namespace xlp::differential

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Holds the loader's model against a real hypervisor under QEMU. Exit codes as all tools: 1 where
 // they differ.
+#include "payload/base/json.h"
 #include "tests/nested/differential/run.h"
 #include "tools/common/cli.h"
 
@@ -39,10 +40,10 @@ void list(const std::vector<Tried>& tried, const cli::Output& out) {
                              t.predicted.applied ? name_of(t.predicted.apply.outcome) : "-"));
 }
 
-void report(const std::vector<Comparison>& all, const cli::Output& out, cli::Json& doc,
+void report(const std::vector<Comparison>& all, const cli::Output& out, Json& doc,
             Findings& findings) {
     std::size_t same = 0, died = 0, refused = 0, accepted = 0, applied = 0;
-    cli::Json& differences = doc["differences"] = cli::Json::array();
+    Json& differences = doc["differences"] = Json::array();
     for (const Comparison& c : all) {
         if (c.difference.empty()) {
             ++same;
@@ -65,14 +66,14 @@ void report(const std::vector<Comparison>& all, const cli::Output& out, cli::Jso
     doc["as_predicted"] = same;
 }
 
-Result<void> run_all(const po::variables_map& vm, const cli::Output& out, cli::Json& doc,
+Result<void> run_all(const po::variables_map& vm, const cli::Output& out, Json& doc,
                      Findings& findings) {
     auto image = xen::Image::read(text(vm, "xen-syms"));
     if (!image)
-        return tl::unexpected(std::move(image.error()));
+        return fail(image);
     auto target = target_of(*image);
     if (!target)
-        return tl::unexpected(std::move(target.error()));
+        return fail(target);
     const Cases cases = all_cases(*target, vm["seed"].as<unsigned>(), vm["random"].as<unsigned>());
     const std::vector<Tried> tried =
         predicted(cases, *image, vm.count("reduced"), text(vm, "match"));
@@ -82,10 +83,10 @@ Result<void> run_all(const po::variables_map& vm, const cli::Output& out, cli::J
     }
     auto bed = testbed(vm);
     if (!bed)
-        return tl::unexpected(std::move(bed.error()));
+        return fail(bed);
     auto all = compare(*bed, tried, vm["jobs"].as<unsigned>());
     if (!all)
-        return tl::unexpected(std::move(all.error()));
+        return fail(all);
     report(*all, out, doc, findings);
     return {};
 }

@@ -12,7 +12,7 @@ using xen::Address;
 
 constexpr std::uint8_t hook_code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0x31, 0xc0, 0xc3};
 
-bool has_code(const Loaded& l, Address at, elf::View code) {
+bool has_code(const Loaded& l, Address at, View code) {
     return l.text.contains(at) && l.text.contains(at + code.size() - 1)
            && std::equal(code.begin(), code.end(),
                          l.memory.begin() + static_cast<std::ptrdiff_t>(at - l.base));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/nested/differential/run.h"
 
-#include "tools/xlp-qa/drive.h"
+#include "payload/base/bytes.h"
+#include "tools/xlp-qa/scenario/drive.h"
 
 #include <algorithm>
 #include <atomic>
@@ -48,7 +49,7 @@ std::optional<int> errno_of(const std::string& output, const std::string& operat
 qa::Scenario scenario_of(const std::vector<const Tried*>& cases, std::size_t first) {
     qa::Scenario s;
     for (std::size_t i = first; i < cases.size(); ++i) {
-        const elf::Bytes& b = cases[i]->test->bytes;
+        const Bytes& b = cases[i]->test->bytes;
         s.files.push_back(
             qa::regular_file(fmt::format("xlp/cases/{}", i), std::string(b.begin(), b.end())));
         s.steps.push_back({cases[i]->name, "case", cases[i]->name, script(*cases[i], i), false});
@@ -115,7 +116,7 @@ Result<std::vector<Observed>> run(const qa::Testbed& bed, const std::vector<cons
     while (all.size() < cases.size()) {
         auto outcome = bed.run(scenario_of(cases, all.size()));
         if (!outcome)
-            return tl::unexpected(std::move(outcome.error()));
+            return fail(outcome);
         const std::size_t before = all.size();
         for (std::size_t i = 1; i < outcome->steps.size(); ++i) { // behind "boot"
             if (outcome->steps[i].verdict == qa::Verdict::skipped)

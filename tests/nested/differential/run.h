@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tests/nested/differential/prediction.h"
-#include "tools/xlp-qa/testbed.h"
+#include "tools/xlp-qa/machine/testbed.h"
 
 namespace xlp::differential {
 

@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Each payload is built, and each nested run made, by a process of its own: a fault of ours in one
+// case is then a row of the table, and not the end of the run.
+#include "tools/xlp-build/matrix/run.h"
+
+#include "payload/base/bytes.h"
+#include "payload/base/file.h"
+#include "payload/base/hash.h"
+#include "payload/base/json.h"
+#include "payload/base/parallel.h"
+#include "tools/common/cache.h"
+#include "tools/common/process.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// All that Xen's Kconfig is not left to decide when no configuration is given.
+constexpr const char* default_config = "CONFIG_LIVEPATCH=y\n";
+
+Result<std::string> config_text(const std::string& branch, const MatrixSettings& settings) {
+    auto it = settings.config.find(branch);
+    if (it == settings.config.end())
+        it = settings.config.find("");
+    return it == settings.config.end() ? default_config : read_config(it->second);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Json parse(const std::string& text) {
+    Json document = Json::parse(text, nullptr, false);
+    return document.is_object() ? document : Json::object();
+}
+
+void set_failure(MatrixRow& row, const std::string& verdict, const Findings& findings) {
+    row.verdict = verdict;
+    for (const Finding& f : findings)
+        if (std::find(row.codes.begin(), row.codes.end(), f.code) == row.codes.end())
+            row.codes.push_back(f.code);
+    row.why = findings.front().why;
+}
+
+void read_payload_document(MatrixRow& row, const Json& document, int status) {
+    for (const Json& f : document.value("findings", Json::array())) {
+        const std::string code = f.value("code", "");
+        if (f.value("severity", "") != "error")
+            continue;
+        if (row.codes.empty())
+            row.why = f.value("why", "");
+        if (std::find(row.codes.begin(), row.codes.end(), code) == row.codes.end())
+            row.codes.push_back(code);
+    }
+    for (const Json& i : document.value("contents", Json::array()))
+        row.functions += i.value("role", "") == "replacement";
+    row.size = document.value("size", std::uint64_t{0});
+    row.verdict = status == 0   ? "payload"
+                  : status == 1 ? "refused"
+                                : fmt::format("exit code {}", status);
+}
+
+std::string nested_verdict(const Json& document, int status) {
+    if (status == 0)
+        return "passed";
+    for (const Json& s : document.value("steps", Json::array()))
+        if (const std::string v = s.value("verdict", ""); v == "failed" || v == "died")
+            return fmt::format("failed at {}", s.value("name", ""));
+    return fmt::format("failed with exit code {}", status);
+}
+
+// Runs one of our programs with --json; its document and its stderr are kept beside each other.
+Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::path& document,
+                                      const std::stop_token& stop) {
+    Command c;
+    c.argv = std::move(argv);
+    c.argv.push_back("--json");
+    auto outcome = run_command(c, stop);
+    if (!outcome)
+        return fail(outcome);
+    for (const auto& [path, text] : {std::pair{document, &outcome->out},
+                                     {fs::path(document).replace_extension(".err"), &outcome->err}})
+        if (auto ok = write_file(path, *text); !ok)
+            return fail(ok);
+    return std::pair{parse(outcome->out), outcome->status};
+}
+
+struct Prepared {
+    BaseHypervisor base;
+    std::vector<fs::path> patches;
+    fs::path probe;       // program
+    std::string revision; // of the clone that the base is
+    std::string key;      // of everything that the result depends on
+};
+
+// From the clone: the hypervisor of the base, and the commits as patches in `folder`.
+Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
+                             const MatrixSettings& settings, const fs::path& folder,
+                             const std::stop_token& stop) {
+    for (std::size_t i = 0; i < c.commits.size(); ++i) {
+        p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
+        if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
+            return ok;
+    }
+    std::string commit;
+    for (const std::string& revision : c.bases) {
+        auto id = clone.resolve(revision);
+        if (!id)
+            return fail(id);
+        commit = *id;
+        p.revision = revision;
+        if (c.bases.size() == 1)
+            break; // does not apply: then xlp-build says where
+        const fs::path scratch = folder / "scratch";
+        auto takes = clone.takes(commit, p.patches, scratch);
+        std::error_code ignored;
+        fs::remove_all(scratch, ignored);
+        if (!takes)
+            return fail(takes);
+        if (*takes)
+            break;
+    }
+    auto base = base_hypervisor(clone, commit, c.branch, settings, stop);
+    if (!base)
+        return fail(base);
+    p.base = std::move(*base);
+    return {};
+}
+
+// A probe in C becomes a program that needs nothing of the dom0 that it runs in.
+Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
+                            const fs::path& folder, const std::stop_token& stop) {
+    p.base = r.hypervisor;
+    p.patches = r.patches;
+    p.probe = r.probe;
+    if (r.probe.extension() != ".c")
+        return {};
+    p.probe = folder / "probe";
+    Command c;
+    c.argv = words(settings.toolchain.cc);
+    for (const char* word : {"-O2", "-static", "-o"})
+        c.argv.emplace_back(word);
+    c.argv.insert(c.argv.end(), {p.probe.string(), r.probe.string()});
+    auto outcome = run_command(c, stop);
+    if (!outcome)
+        return fail(outcome);
+    if (!outcome->ok())
+        return fail(environment(
+            "matrix.probe", "The recipe's probe does not compile: " + outcome->err,
+            "Probes take libxen-dev's headers at the most.", {r.probe.string(), {}, {}, 0}));
+    return {};
+}
+
+Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
+                         const fs::path& folder, const std::stop_token& stop) {
+    Prepared p;
+    if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
+                           : prepare_commits(p, c, clone, settings, folder, stop);
+        !ok)
+        return fail(ok);
+    if (p.base.kernel.empty())
+        p.base.kernel = settings.kernel;
+    std::vector<fs::path> inputs = p.patches;
+    for (const fs::path& more : {settings.xlp_build, settings.xlp_qa, p.probe, p.base.xen_syms})
+        if (!more.empty())
+            inputs.push_back(more);
+    KeyHash hash;
+    for (const fs::path& input : inputs) {
+        auto text = read_text(input);
+        if (!text)
+            return fail(text);
+        hash.add(*text);
+    }
+    hash.add(p.base.source.string()); // of a clone: named by commit, configuration and compiler
+    hash.add(p.base.kernel.string());
+    if (c.recipe)
+        hash.add(fmt::format("{} {} {} {}", fmt::join(c.recipe->words, " "), c.recipe->cycles,
+                             c.recipe->cpus, c.recipe->log));
+    p.key = hash.hex();
+    return p;
+}
+
+Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
+                   const MatrixSettings& settings, const std::stop_token& stop) {
+    std::vector<std::string> argv = {settings.xlp_build.string(),
+                                     "payload",
+                                     "--source",
+                                     p.base.source.string(),
+                                     "--config",
+                                     p.base.config.string(),
+                                     "--xen-syms",
+                                     p.base.xen_syms.string(),
+                                     "--cc",
+                                     settings.toolchain.cc,
+                                     "--cache",
+                                     settings.cache.string(),
+                                     "--jobs",
+                                     std::to_string(settings.toolchain.jobs),
+                                     "--name",
+                                     row.about.name,
+                                     "-o",
+                                     payload.string()};
+    for (const fs::path& patch : p.patches)
+        argv.insert(argv.end(), {"--patch", patch.string()});
+    if (const auto& recipe = row.about.recipe)
+        argv.insert(argv.end(), recipe->words.begin(), recipe->words.end());
+    const auto start = std::chrono::steady_clock::now();
+    auto built = run_tool(std::move(argv), payload.parent_path() / "payload.json", stop);
+    if (!built)
+        return fail(built);
+    row.build_seconds = seconds_since(start);
+    read_payload_document(row, built->first, built->second);
+    return {};
+}
+
+Result<void> prove(MatrixRow& row, const Prepared& p, const fs::path& payload,
+                   const MatrixSettings& settings, const std::stop_token& stop) {
+    const fs::path serial = payload.parent_path() / "serial.log";
+    std::vector<std::string> argv = {settings.xlp_qa.string(),
+                                     "run",
+                                     payload.string(),
+                                     "--xen",
+                                     p.base.xen.string(),
+                                     "--xen-syms",
+                                     p.base.xen_syms.string(),
+                                     "--kernel",
+                                     p.base.kernel.string(),
+                                     "--cache",
+                                     (settings.cache / "qa").string(),
+                                     "--serial",
+                                     serial.string()};
+    if (!p.probe.empty())
+        argv.insert(argv.end(), {"--probe", p.probe.string()});
+    const auto& recipe = row.about.recipe;
+    if (recipe)
+        argv.insert(argv.end(), {"--cycles", std::to_string(recipe->cycles), "--cpus",
+                                 std::to_string(recipe->cpus)});
+    const auto start = std::chrono::steady_clock::now();
+    auto tried = run_tool(std::move(argv), payload.parent_path() / "nested.json", stop);
+    if (!tried)
+        return fail(tried);
+    row.nested_seconds = seconds_since(start);
+    row.nested = nested_verdict(tried->first, tried->second);
+    if (recipe && !recipe->log.empty() && row.nested == "passed")
+        if (auto text = read_text(serial); !text || text->find(recipe->log) == text->npos)
+            row.nested = fmt::format("failed: nothing logged like {}", recipe->log);
+    return {};
+}
+
+std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixCase& c,
+                                     const std::string& key) {
+    auto text = read_text(file);
+    if (!text)
+        return std::nullopt;
+    const Json j = parse(*text);
+    if (j.value("inputs", "") != key)
+        return std::nullopt;
+    MatrixRow row;
+    row.about = c;
+    row.base = j.value("base", "");
+    row.verdict = j.value("verdict", "");
+    row.codes = j.value("codes", std::vector<std::string>());
+    row.why = j.value("why", "");
+    row.functions = j.value("functions", 0u);
+    row.size = j.value("size", std::uint64_t{0});
+    row.nested = j.value("nested", "");
+    row.build_seconds = j.value("build_seconds", 0.0);
+    row.nested_seconds = j.value("nested_seconds", 0.0);
+    return row;
+}
+
+bool was_interrupted(const Findings& findings) {
+    return std::any_of(findings.begin(), findings.end(),
+                       [](const Finding& f) { return f.code == interrupted().code; });
+}
+
+} // namespace
+
+Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& commit,
+                                       const std::string& branch, const MatrixSettings& settings,
+                                       const std::stop_token& stop) {
+    auto text = config_text(branch, settings);
+    if (!text)
+        return fail(text);
+    auto compiler = compiler_identity(settings.toolchain, stop);
+    if (!compiler)
+        return fail(compiler);
+    KeyHash hash;
+    for (const std::string& part : {commit, *text, *compiler, settings.toolchain.cc})
+        hash.add(part);
+    const fs::path entry = settings.cache / "hypervisors" / hash.hex().substr(0, 24);
+    const fs::path build = entry / "build";
+    BaseHypervisor base{
+        entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz", {}};
+    std::error_code error;
+    fs::create_directories(entry.parent_path(), error);
+    auto made = cache::open_entry(entry, stop, [&]() -> Result<void> {
+        settings.progress(fmt::format("Building the hypervisor of {}", commit.substr(0, 12)));
+        for (const fs::path& folder : {base.source, build}) {
+            fs::create_directories(folder, error);
+            if (auto ok = clone.extract(commit, folder); !ok)
+                return ok;
+        }
+        if (auto ok = write_file(base.config, *text); !ok)
+            return ok;
+        if (auto ok = configure(build, base.config, settings.toolchain, stop); !ok)
+            return ok;
+        if (auto ok = build_hypervisor(build, settings.toolchain, stop); !ok)
+            return ok;
+        using std::pair;
+        for (const auto& [from, to] :
+             {pair{".config", base.config}, {"xen-syms", base.xen_syms}, {"xen.gz", base.xen}}) {
+            fs::copy_file(build / "xen" / from, to, fs::copy_options::overwrite_existing, error);
+            if (error)
+                return fail(
+                    environment("file.unwritable",
+                                fmt::format("{} cannot be copied: {}.", from, error.message()), {},
+                                {to.string(), {}, {}, 0}));
+        }
+        fs::remove_all(build, error);
+        return {};
+    });
+    if (!made)
+        return fail(made);
+    return base;
+}
+
+Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
+                           const std::stop_token& stop) {
+    const fs::path folder = settings.output / c.branch / c.name;
+    std::error_code error;
+    fs::create_directories(folder, error);
+    MatrixRow row;
+    row.about = c;
+    auto p = prepare(c, clone, settings, folder, stop);
+    if (!p) {
+        if (was_interrupted(p.error()))
+            return fail(p);
+        set_failure(row, "no base", p.error());
+        return row;
+    }
+    if (auto earlier = earlier_row(folder / "row.json", c, p->key))
+        return *earlier;
+    settings.progress(c.id());
+    row.base = p->revision;
+    const fs::path payload = folder / (c.name + ".livepatch");
+    fs::remove(payload, error);
+    if (auto ok = build(row, *p, payload, settings, stop); !ok)
+        return fail(ok);
+    const bool can_try =
+        !settings.xlp_qa.empty() && !p->base.xen.empty() && !p->base.kernel.empty();
+    if (row.verdict == "payload" && can_try)
+        if (auto ok = prove(row, *p, payload, settings, stop); !ok)
+            return fail(ok);
+    Json j = to_json(row);
+    j["inputs"] = p->key;
+    if (auto ok = write_file(folder / "row.json", j.dump(2) + "\n"); !ok)
+        return fail(ok);
+    return row;
+}
+
+} // namespace xlp::build

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One fix of a matrix, from the clone to the verdict of a real hypervisor.
+#pragma once
+
+#include "payload/base/json.h"
+#include "tools/common/cli.h"
+#include "tools/xlp-build/matrix/cases.h"
+#include "tools/xlp-build/xenbuild/prepare.h"
+
+#include <functional>
+
+namespace xlp::build {
+
+struct MatrixSettings {
+    std::filesystem::path output;                        // folder of the results
+    std::filesystem::path cache;                         // of sources, hypervisors, objects
+    std::map<std::string, std::filesystem::path> config; // by branch; "" for the others
+    Toolchain toolchain;
+    std::filesystem::path xlp_build; // this program
+    std::filesystem::path xlp_qa;    // empty: no hypervisor is asked
+    std::filesystem::path kernel;    // of its dom0, where a branch has none of its own
+    std::function<void(const std::string&)> progress;
+};
+
+// What became of one fix.
+struct MatrixRow {
+    MatrixCase about;
+    std::string base;               // the one of about.bases that it was put on; empty for a recipe
+    std::string verdict;            // "payload", "refused"; anything else is a failure
+    std::vector<std::string> codes; // of the refusals, each once
+    std::string why;                // of the first of them
+    unsigned functions = 0;         // replaced
+    std::uint64_t size = 0;         // of the payload, bytes
+    std::string nested;             // "passed", "failed at apply xsa480", "" where not run
+    double build_seconds = 0, nested_seconds = 0; // wall clock
+
+    bool good() const {
+        return (verdict == "payload" && nested.rfind("failed", 0) != 0) || verdict == "refused";
+    }
+};
+
+// The hypervisor that a fix goes on top of, built as a whole from a commit of the clone, once for
+// each commit and configuration.
+Result<BaseHypervisor> base_hypervisor(const Clone&, const std::string& commit,
+                                       const std::string& branch, const MatrixSettings&,
+                                       const std::stop_token&);
+
+// Builds the payload and has it tried; what was done before with the same inputs is read from the
+// output folder instead. A fix that cannot be tried at all (its base does not build) is a row with
+// verdict "no base". Errors: interrupted, output that cannot be written.
+Result<MatrixRow> run_case(const MatrixCase&, const Clone&, const MatrixSettings&,
+                           const std::stop_token&);
+
+Json to_json(const MatrixRow&);
+// table.json, table.csv, table.md
+Result<void> write_tables(const std::filesystem::path& folder, const std::vector<MatrixRow>&);
+
+} // namespace xlp::build

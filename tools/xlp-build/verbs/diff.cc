@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// xlp-build diff: a payload out of two objects, or two trees of objects.
+#include "payload/base/file.h"
+#include "payload/base/json.h"
+#include "payload/elf/writer.h"
+#include "payload/pipeline/assemble.h"
+#include "payload/report/explain.h"
+#include "tools/xlp-build/verbs/verbs.h"
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+namespace po = cli::po;
+
+namespace {
+
+// Objects below a folder by their path in it.
+std::map<std::string, fs::path> objects_below(const fs::path& folder) {
+    std::map<std::string, fs::path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder))
+        if (entry.is_regular_file() && entry.path().extension() == ".o")
+            found.emplace(fs::relative(entry.path(), folder).string(), entry.path());
+    return found;
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+    auto x = read_file(a), y = read_file(b);
+    return x && y && *x == *y;
+}
+
+// Pairs of objects that differ. Two files make one pair.
+Result<std::vector<ObjectPair>> pairs_of(const fs::path& original, const fs::path& patched) {
+    std::error_code error;
+    const bool folders = fs::is_directory(original, error);
+    if (folders != fs::is_directory(patched, error))
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
+                            "ORIG and PATCHED must be two objects or two folders.",
+                            {}});
+    if (!folders)
+        return std::vector<ObjectPair>{{original.filename().string(), {}, original, patched}};
+    std::map<std::string, ObjectPair> pairs;
+    for (auto& [name, path] : objects_below(original))
+        pairs[name].original = path;
+    for (auto& [name, path] : objects_below(patched))
+        pairs[name].patched = path;
+    std::vector<ObjectPair> differing;
+    for (auto& [name, pair] : pairs) {
+        pair.name = name;
+        if (pair.original.empty() || pair.patched.empty()
+            || !same_file(pair.original, pair.patched))
+            differing.push_back(std::move(pair));
+    }
+    if (differing.empty())
+        return fail(refusal("select.nothing-changed", "The objects of both folders are the same."));
+    return differing;
+}
+
+Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                 Findings& findings) {
+    auto image = xen::Image::read(vm["xen-syms"].as<std::string>());
+    if (!image)
+        return fail(image);
+    auto pairs = pairs_of(vm["orig"].as<std::string>(), vm["patched"].as<std::string>());
+    if (!pairs)
+        return fail(pairs);
+    AssembleOptions options;
+    options.name = fs::path(vm["output"].as<std::string>()).stem().string();
+    options.jobs = std::max(1U, std::thread::hardware_concurrency());
+    if (vm.count("allow"))
+        options.allowances.granted = vm["allow"].as<std::vector<std::string>>();
+    if (vm.count("leave-out"))
+        options.left_out = vm["leave-out"].as<std::vector<std::string>>();
+    auto assembly = assemble(*pairs, *image, options);
+    if (!assembly)
+        return fail(assembly);
+    append(findings, assembly->findings);
+    const std::string output = vm["output"].as<std::string>();
+    if (auto ok = write_file(output, assembly->payload.bytes); !ok)
+        return ok;
+    doc["output"] = output;
+    doc.update(describe(*assembly));
+    for (const std::string& line : explain(*assembly))
+        out.detail(line);
+    out.text(summary(*assembly, output));
+    return {};
+}
+
+} // namespace
+
+cli::Verb diff_verb() {
+    cli::Verb v;
+    v.name = "diff";
+    v.arguments = "ORIG PATCHED --xen-syms FILE -o FILE";
+    v.summary = "Build a payload from two objects, or two trees of objects.";
+    v.options.add_options()("orig", po::value<std::string>()->required(),
+                            "")("patched", po::value<std::string>()->required(), "")(
+        "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
+        "symbol file of the hypervisor that runs on the host")(
+        "output,o", po::value<std::string>()->required()->value_name("FILE"),
+        "where the payload goes")(
+        "allow", po::value<std::vector<std::string>>()->value_name("CODE[:NAME]"),
+        "accept a refusal of this code, or of this code for one function or datum")(
+        "leave-out", po::value<std::vector<std::string>>()->value_name("FUNCTION"),
+        "let this function keep its old code, although it changed");
+    v.positional = {"orig", "patched"};
+    v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
+    v.run = run;
+    return v;
+}
+
+} // namespace xlp::build

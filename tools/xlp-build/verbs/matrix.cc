@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// xlp-build matrix: every fix of a list on its base, and what a real hypervisor says.
+#include "payload/base/json.h"
+#include "payload/base/parallel.h"
+#include "tools/common/cache.h"
+#include "tools/common/interrupt.h"
+#include "tools/common/process.h"
+#include "tools/xlp-build/matrix/recipes.h"
+#include "tools/xlp-build/matrix/run.h"
+#include "tools/xlp-build/verbs/verbs.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+#include <unistd.h>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+namespace po = cli::po;
+
+namespace {
+
+using Strings = std::vector<std::string>;
+
+std::string text(const po::variables_map& vm, const char* option) {
+    return vm.count(option) ? vm[option].as<std::string>() : std::string();
+}
+
+// "4.17=PATH" is for one branch, "PATH" for the others.
+std::map<std::string, fs::path> by_branch(const po::variables_map& vm, const char* option) {
+    std::map<std::string, fs::path> by_branch;
+    if (!vm.count(option))
+        return by_branch;
+    for (const std::string& g : vm[option].as<Strings>()) {
+        const std::size_t equals = g.find('=');
+        by_branch[equals == g.npos ? "" : g.substr(0, equals)] =
+            equals == g.npos ? g : g.substr(equals + 1);
+    }
+    return by_branch;
+}
+
+// The nested runs need xlp-qa: installed beside us, or in its folder of a build tree.
+Result<fs::path> find_qa(const fs::path& ourselves) {
+    for (const char* way : {"xlp-qa", "../xlp-qa/xlp-qa"})
+        if (const fs::path p = (ourselves.parent_path() / way).lexically_normal();
+            access(p.c_str(), X_OK) == 0)
+            return p;
+    return fail(environment("matrix.no-qa", "xlp-qa is not found beside xlp-build.",
+                            "Build or install it, or leave --kernel out: then the payloads are "
+                            "only built."));
+}
+
+Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Output& out) {
+    MatrixSettings s;
+    s.output = text(vm, "output");
+    s.cache =
+        fs::absolute(vm.count("cache") ? fs::path(text(vm, "cache")) : cache::default_folder());
+    s.config = by_branch(vm, "config");
+    s.toolchain.cc = text(vm, "cc");
+    s.toolchain.jobs = std::max(1u, std::thread::hardware_concurrency());
+    s.kernel = text(vm, "kernel");
+    std::error_code error;
+    s.xlp_build = fs::read_symlink("/proc/self/exe", error);
+    if (!s.kernel.empty() || vm.count("branches")) {
+        auto qa = find_qa(s.xlp_build);
+        if (!qa)
+            return fail(qa);
+        s.xlp_qa = *qa;
+    }
+    s.progress = [&out, mutex = std::make_shared<std::mutex>()](const std::string& step) {
+        std::scoped_lock lock(*mutex);
+        out.progress(step);
+    };
+    fs::create_directories(s.output, error);
+    if (error)
+        return fail(environment("file.unwritable",
+                                fmt::format("The folder cannot be made: {}.", error.message()),
+                                "Give another one with -o.", {s.output.string(), {}, {}, 0}));
+    return s;
+}
+
+Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
+    std::vector<MatrixCase> cases;
+    Branches branches;
+    if (vm.count("branches")) {
+        auto read = read_branches(text(vm, "branches"), by_branch(vm, "xen"));
+        if (!read)
+            return fail(read);
+        branches = std::move(*read);
+    }
+    for (const std::string& given : vm["list"].as<Strings>()) {
+        if (fs::is_directory(given)) {
+            auto one = read_recipe(given, branches);
+            if (!one)
+                return fail(one);
+            cases.push_back(std::move(*one));
+            continue;
+        }
+        auto more = read_cases(given);
+        if (!more)
+            return more;
+        if (!vm.count("git"))
+            return fail(bad_input("matrix.no-git", "A list's fixes are commits of a clone.",
+                                  "Name one of xen.git with --git.", {given, {}, {}, 0}));
+        cases.insert(cases.end(), more->begin(), more->end());
+    }
+    if (vm.count("only")) {
+        const Strings only = vm["only"].as<Strings>();
+        std::erase_if(cases, [&](const MatrixCase& c) {
+            return std::none_of(only.begin(), only.end(), [&](const std::string& o) {
+                return o == c.branch || o == c.name || o == c.id();
+            });
+        });
+    }
+    return cases;
+}
+
+// What the rows come to.
+std::string total(const std::vector<MatrixRow>& rows) {
+    auto count = [&](auto&& what) { return std::count_if(rows.begin(), rows.end(), what); };
+    return fmt::format(
+        "{} fixes: {} payloads ({} proven in a real hypervisor), {} refused, {} failed",
+        rows.size(), count([](const MatrixRow& r) { return r.verdict == "payload"; }),
+        count([](const MatrixRow& r) { return r.nested == "passed"; }),
+        count([](const MatrixRow& r) { return r.verdict == "refused"; }),
+        count([](const MatrixRow& r) { return !r.good(); }));
+}
+
+Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                        Findings& findings) {
+    InterruptGuard guard;
+    auto cases = cases_of(vm);
+    if (!cases)
+        return fail(cases);
+    auto settings = settings_of(vm, out);
+    if (!settings)
+        return fail(settings);
+    const Clone clone(text(vm, "git"), guard.token());
+    std::vector<std::optional<MatrixRow>> done(cases->size());
+    auto worked = for_each(cases->size(), vm["jobs"].as<unsigned>(), guard.token(),
+                           [&](std::size_t i) -> Result<void> {
+                               auto row = run_case((*cases)[i], clone, *settings, guard.token());
+                               if (!row)
+                                   return fail(row);
+                               done[i] = std::move(*row);
+                               return {};
+                           });
+    out.progress_end();
+    std::vector<MatrixRow> rows;
+    for (std::optional<MatrixRow>& r : done)
+        if (r)
+            rows.push_back(std::move(*r));
+    // an interrupted run leaves the table of what it got to
+    if (auto ok = write_tables(settings->output, rows); !ok)
+        return ok;
+    if (!worked)
+        return worked;
+    doc["rows"] = Json::array();
+    for (const MatrixRow& r : rows) {
+        doc["rows"].push_back(to_json(r));
+        out.text(fmt::format("{:<6} {:<10} {:<12} {}", r.about.branch, r.about.name, r.verdict,
+                             r.verdict == "payload"
+                                 ? fmt::format("{} functions, {} bytes{}{}", r.functions, r.size,
+                                               r.nested.empty() ? "" : ", nested run ", r.nested)
+                                 : fmt::format("{}", fmt::join(r.codes, ", "))));
+        if (!r.good())
+            findings.push_back(
+                refusal("matrix.failed",
+                        fmt::format("{}: {}{} {}", r.about.id(), r.verdict,
+                                    r.nested.empty() ? "." : ", " + r.nested + ".", r.why),
+                        "See the files in its folder.",
+                        {(settings->output / r.about.id()).string(), {}, {}, 0}));
+    }
+    out.text(total(rows));
+    return {};
+}
+
+} // namespace
+
+cli::Verb matrix_verb() {
+    cli::Verb v;
+    v.name = "matrix";
+    v.arguments = "RECIPE|LIST... -o DIR [--branches FILE] [--git DIR]";
+    v.summary = "build every recipe, or every fix of a list on its base, and try each";
+    v.positional = {"list..."};
+    const auto list = [] { return po::value<Strings>(); };
+    const auto one = [] { return po::value<std::string>(); };
+    v.options.add_options()("list", list()->required(),
+                            "")("branches", one()->value_name("FILE"),
+                                "for recipes: the branches and their files (ci/branches.json)")(
+        "xen", list()->value_name("[BRANCH=]DIR"),
+        "the folder with a branch's files, as scripts/fetch-xen makes one (default: beside the "
+        "list of branches; repeatable)")("git", one()->value_name("DIR"),
+                                         "for lists: a clone of xen.git; only read")(
+        "output,o", one()->required()->value_name("DIR"),
+        "results: table.{json,csv,md}, and a folder for each fix. What is there and has the same "
+        "inputs is not done again")(
+        "kernel", one()->value_name("FILE"),
+        "dom0 kernel; with it, xlp-qa tries each payload (a branch's files may name one)")(
+        "config", list()->value_name("[BRANCH=]FILE"),
+        "the hypervisors' configuration (default: Xen's own, with live patching; repeatable)")(
+        "only", list()->value_name("NAME"), "a branch, a fix (xsa480) or both (4.17/xsa480)")(
+        "cc", one()->default_value("gcc")->value_name("CC"), "the compiler")(
+        "jobs,j", po::value<unsigned>()->default_value(1)->value_name("N"),
+        "fixes at a time; each compiles on all processors")("cache", one()->value_name("DIR"),
+                                                            "default: ~/.cache/xlp");
+    v.examples = "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
+                 "      --xen debian-4.17=$HOME/.cache/xlp/debian-xen-4.17 -o results\n"
+                 "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
+                 "      --config 4.17=debian-4.17.config -o results\n";
+    v.run = run_matrix;
+    return v;
+}
+
+} // namespace xlp::build

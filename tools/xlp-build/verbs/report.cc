@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// xlp-build report: one HTML page about a payload.
+#include "payload/base/json.h"
+#include "tools/xlp-build/verbs/publish.h"
+#include "tools/xlp-build/verbs/verbs.h"
+
+#include <nlohmann/json.hpp>
+
+namespace xlp::build {
+
+namespace po = cli::po;
+
+namespace {
+
+Result<void> run_report(const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
+    auto image = xen::Image::read(vm["xen-syms"].as<std::string>());
+    if (!image)
+        return fail(image);
+    const std::string output = vm["output"].as<std::string>();
+    if (auto ok = write_report(vm["payload"].as<std::string>(), *image, output); !ok)
+        return ok;
+    doc["output"] = output;
+    out.text(output);
+    return {};
+}
+
+} // namespace
+
+cli::Verb report_verb() {
+    cli::Verb v;
+    v.name = "report";
+    v.arguments = "PAYLOAD --xen-syms FILE -o FILE.html";
+    v.summary = "write one HTML page about a payload";
+    v.options.add_options()("payload", po::value<std::string>()->required(), "")(
+        "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
+        "symbol file of the hypervisor that runs on the host")(
+        "output,o", po::value<std::string>()->required()->value_name("FILE"),
+        "where the page goes");
+    v.positional = {"payload"};
+    v.examples = "  xlp-build report xsa480.livepatch --xen-syms xen-syms-4.17 -o xsa480.html\n";
+    v.run = run_report;
+    return v;
+}
+
+} // namespace xlp::build

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// `xlp-build verify`: what Xen would do with a payload, without Xen.
+#include "payload/base/bytes.h"
+#include "payload/base/file.h"
+#include "payload/base/json.h"
+#include "payload/load/report.h"
+#include "payload/match/tables.h"
+#include "tools/xlp-build/verbs/verbs.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace xlp::build {
+
+namespace {
+
+namespace po = cli::po;
+namespace fs = std::filesystem;
+
+std::string payload_name(const fs::path& file) {
+    const std::string stem = file.stem().string();
+    return stem.empty() ? "payload" : stem;
+}
+
+struct Given {
+    xen::Image image;
+    std::optional<load::EfiMap> efi_map;
+    load::Options options;
+    // owns what options.below points to
+    std::vector<std::shared_ptr<const load::Loaded>> below;
+};
+
+Result<void> read_inputs(const po::variables_map& vm, Given& given) {
+    if (vm.count("xen-version")) {
+        const std::string text = vm["xen-version"].as<std::string>();
+        given.options.version = xen::parse_version(text);
+        if (!given.options.version)
+            return fail(Finding{"usage",
+                                Severity::error,
+                                Failure::usage,
+                                {},
+                                fmt::format("`{}' is no version, such as 4.17.5.", text),
+                                {}});
+    }
+    Findings findings;
+    auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.options.version);
+    if (image)
+        given.image = std::move(*image);
+    else
+        append(findings, std::move(image.error()));
+    if (vm.count("efi-map")) {
+        auto map = load::EfiMap::read(vm["efi-map"].as<std::string>());
+        if (map)
+            given.efi_map = std::move(*map);
+        else
+            append(findings, std::move(map.error()));
+    }
+    if (!findings.empty())
+        return fail(std::move(findings));
+    given.options.efi_map = given.efi_map ? &*given.efi_map : nullptr;
+    given.options.rewritten = match::Tables::read(given.image).rewritten;
+    return {};
+}
+
+Result<load::Verdict> judge(const fs::path& file, Given& given) {
+    auto bytes = read_file(file);
+    if (!bytes)
+        return fail(bytes);
+    given.options.name = payload_name(file);
+    return load::load(*bytes, given.image, given.options);
+}
+
+// Those below are taken for applied, so they must be good themselves.
+Result<void> load_below(const po::variables_map& vm, Given& given, Findings& findings) {
+    if (!vm.count("below"))
+        return {};
+    for (const std::string& file : vm["below"].as<std::vector<std::string>>()) {
+        auto verdict = judge(file, given);
+        if (!verdict)
+            return fail(verdict);
+        const bool good = verdict->good();
+        append(findings, std::move(verdict->findings));
+        if (!good)
+            return fail(refusal(
+                "load.stack.below", "The payload below could not be loaded, or should not be.",
+                "Give --below from the bottom of the stack upwards.", {file, {}, {}, 0}));
+        given.below.push_back(verdict->loaded);
+        given.options.below.push_back(given.below.back().get());
+    }
+    return {};
+}
+
+Result<void> verify(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                    Findings& findings) {
+    const std::string file = vm["payload"].as<std::string>();
+    doc["payload"] = file;
+    Given given;
+    if (auto read = read_inputs(vm, given); !read)
+        return read;
+    doc["xen"] = {{"version", given.image.version().text()},
+                  {"build_id", hex(given.image.build_id())}};
+    if (auto loaded = load_below(vm, given, findings); !loaded)
+        return loaded;
+    auto verdict = judge(file, given);
+    if (!verdict)
+        return fail(verdict);
+    doc.update(load::to_json(*verdict));
+    out.text(fmt::format("{} on Xen {}, build-id {}", file, given.image.version().text(),
+                         hex(given.image.build_id())));
+    for (const std::string& line : load::to_lines(*verdict))
+        out.text(line);
+    append(findings, std::move(verdict->findings));
+    out.text(has_errors(findings) ? "verdict: do not load it" : "verdict: good");
+    return {};
+}
+
+} // namespace
+
+cli::Verb verify_verb() {
+    po::options_description o("Options");
+    const auto text = [] { return po::value<std::string>(); };
+    o.add_options()("xen-syms", text()->required()->value_name("FILE"),
+                    "symbol file of the hypervisor")(
+        "below", po::value<std::vector<std::string>>()->value_name("PAYLOAD"),
+        "a payload that is applied already; repeatable, from the bottom upwards")(
+        "xen-version", text()->value_name("VERSION"),
+        "version of the hypervisor, if the symbol file does not tell, or to ask for another")(
+        "efi-map", text()->value_name("FILE"),
+        "xen.efi.map of the same build")("payload", text()->required(), "the payload");
+    return {"verify",
+            "PAYLOAD --xen-syms FILE [--below PAYLOAD...] [OPTIONS]",
+            "say what the hypervisor would do with a payload",
+            o,
+            {"payload"},
+            "  xlp-build verify fix.livepatch --xen-syms xen-syms-4.17-amd64\n",
+            verify};
+}
+
+} // namespace xlp::build

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The verbs that bring payloads from files, after a look at them: upload and load.
+#include "payload/base/json.h"
+#include "tools/xlp/disk/store.h"
+#include "tools/xlp/hypervisor/errors.h"
+#include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/plan/bundle.h"
+#include "tools/xlp/plan/preflight.h"
+#include "tools/xlp/plan/situation.h"
+#include "tools/xlp/verbs/verbs.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace xlp::host {
+namespace {
+
+namespace po = cli::po;
+
+struct Request {
+    std::vector<Bundle> bundles;
+    std::vector<std::string> names; // of each bundle
+    std::uint32_t flags = 0;        // of apply
+    bool apply = false;
+    bool force = false;
+};
+
+void add_file_options(po::options_description& o) {
+    o.add_options()("force", "go on where the checks before the upload would refuse");
+    add_action_options(o);
+}
+
+Result<Request> read_files(const std::vector<std::string>& files, const Trust& trust,
+                           Findings& findings) {
+    Request r;
+    Findings wrong;
+    for (const std::string& file : files) {
+        auto bundle = read_bundle(file);
+        if (!bundle) {
+            append(wrong, bundle.error());
+            continue;
+        }
+        append(findings, check_signature(*bundle, trust));
+        r.names.push_back(name_of_file(file));
+        r.bundles.push_back(std::move(*bundle));
+    }
+    if (has_errors(wrong))
+        return tl::unexpected(wrong);
+    return r;
+}
+
+// Each payload is looked at as if those before it were there already.
+Result<void> check_all(const Request& r, Operation& o, const Machine& machine, const Config& config,
+                       Findings& findings) {
+    auto listed = o.session.xen->list();
+    if (!listed)
+        return fail(explain_list(listed.error()));
+    auto records = Records::read(machine.paths);
+    if (!records)
+        return fail(records);
+    Findings ignored; // what is wrong in the store does not matter here
+    const Store store(config.store.empty() ? machine.paths.store() : config.store);
+    const auto known = store.payloads(o.session.identity.build_id, {Policy::off, {}}, ignored);
+    Situation host =
+        situation(arrange(*listed, *records, known, o.session.identity), o.session.identity);
+    host.nodeps = !r.apply || (r.flags & nodeps_flag);
+    for (std::size_t i = 0; i < r.bundles.size(); ++i) {
+        append(findings, preflight(r.bundles[i], r.names[i], host));
+        host.payloads.push_back({r.names[i], r.bundles[i].about.build_id, r.apply});
+    }
+    return {};
+}
+
+// Everything is uploaded before anything is applied: most refusals come at the upload, while
+// nothing has changed.
+Plan make_plan(const Request& r) {
+    Plan plan{r.apply ? "load" : "upload", {}};
+    for (std::size_t i = 0; i < r.bundles.size(); ++i)
+        plan.steps.push_back({Step::Kind::upload, r.names[i], r.bundles[i].blob});
+    if (r.apply)
+        for (const std::string& name : r.names)
+            plan.steps.push_back({Step::Kind::apply, name, nullptr, r.flags});
+    return plan;
+}
+
+// With --force, what the checks refuse is only a warning; a wrong signature stays an error.
+void soften(Findings& findings) {
+    for (Finding& f : findings)
+        if (f.severity == Severity::error && f.code.starts_with("preflight."))
+            f.severity = Severity::warning;
+}
+
+Result<void> bring(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
+                   Json& doc, Findings& findings, const std::vector<std::string>& files,
+                   std::optional<std::string> name, bool apply) {
+    auto config = read_config(machine.paths.config());
+    if (!config)
+        return fail(config);
+    auto trust = read_trust(*config, machine.paths.keys());
+    if (!trust)
+        return fail(trust);
+    auto request = read_files(files, *trust, findings);
+    if (!request)
+        return fail(request);
+    if (name)
+        request->names = {*name};
+    request->apply = apply;
+    request->flags = vm.count("nodeps") ? nodeps_flag : 0;
+    auto settings = read_settings(vm, out);
+    if (!settings)
+        return fail(settings);
+    auto o = open_operation(machine, *settings);
+    if (!o)
+        return fail(o);
+    doc["xen"] = describe(o->session);
+    if (auto done = o->executor->repair(findings); !done)
+        return done;
+    if (auto done = check_all(*request, *o, machine, *config, findings); !done)
+        return done;
+    if (vm.count("force"))
+        soften(findings);
+    if (has_errors(findings))
+        return {}; // they decide the exit code
+    if (auto done = o->executor->run(make_plan(*request), findings); !done)
+        return done;
+    doc[apply ? "loaded" : "uploaded"] = request->names;
+    for (const std::string& n : request->names)
+        out.text(fmt::format("{}: {}", n, apply ? "applied" : "uploaded"));
+    return {};
+}
+
+} // namespace
+
+cli::Verb upload_verb(const Machine& machine) {
+    cli::Verb v{"upload",
+                "NAME FILE",
+                "bring a payload into the hypervisor, without effect yet",
+                po::options_description("Upload"),
+                {"name", "file"},
+                "  xlp upload xsa-999 xsa-999.livepatch && xlp apply xsa-999\n",
+                {}};
+    v.options.add_options()("name", po::value<std::string>()->required())(
+        "file", po::value<std::string>()->required());
+    add_file_options(v.options);
+    v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
+                       Findings& findings) {
+        return bring(machine, vm, out, doc, findings, {vm["file"].as<std::string>()},
+                     vm["name"].as<std::string>(), false);
+    };
+    return v;
+}
+
+cli::Verb load_verb(const Machine& machine) {
+    cli::Verb v{"load",
+                "FILE...",
+                "upload and apply payloads in order: all of them, or none",
+                po::options_description("Load"),
+                {"file..."},
+                "  xlp load first.livepatch second.livepatch\n",
+                {}};
+    v.options.add_options()("file", po::value<std::vector<std::string>>()->required())(
+        "nodeps", "do not check what they stack on, only the hypervisor");
+    add_file_options(v.options);
+    v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
+                       Findings& findings) {
+        return bring(machine, vm, out, doc, findings, vm["file"].as<std::vector<std::string>>(),
+                     std::nullopt, true);
+    };
+    return v;
+}
+
+} // namespace xlp::host

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/verbs/operator.h"
+
+#include "tools/xlp/hypervisor/errors.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+namespace xlp::host {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Nanoseconds first_pause = milliseconds(1);
+constexpr Nanoseconds longest_pause = milliseconds(100);
+
+std::string milliseconds_text(Nanoseconds d) {
+    return fmt::format("{} ms", std::chrono::duration_cast<milliseconds>(d).count());
+}
+
+} // namespace
+
+Operator::Operator(Hypervisor& xen, Clock& clock, Limits limits,
+                   std::function<void(const std::string&)> say)
+    : xen_(xen), clock_(clock), limits_(limits), say_(std::move(say)) {}
+
+void Operator::say(const std::string& line) const {
+    if (say_)
+        say_(line);
+}
+
+Result<std::optional<Status>> Operator::look(const std::string& name) {
+    for (unsigned tries = 0;; ++tries) {
+        auto status = xen_.get(name);
+        if (status)
+            return std::optional<Status>(*status);
+        if (status.error().code == ENOENT)
+            return std::optional<Status>();
+        if (status.error().code != EINTR || tries == 16)
+            return fail(explain_get(name, status.error()));
+    }
+}
+
+Result<std::optional<Status>> Operator::settled(const std::string& name) {
+    return settle(name, limits_.timeout + limits_.settle);
+}
+
+Result<std::optional<Status>> Operator::settle(const std::string& name, Nanoseconds limit) {
+    const Nanoseconds end = clock_.now() + limit;
+    for (Nanoseconds pause = first_pause;; pause = std::min(2 * pause, longest_pause)) {
+        auto status = look(name);
+        if (!status || !*status || (*status)->rc != -EAGAIN || clock_.now() >= end)
+            return status;
+        clock_.sleep(pause);
+    }
+}
+
+bool Operator::reached(Action action, const std::optional<Status>& s) const {
+    switch (action) {
+    case Action::unload:
+        return !s;
+    case Action::revert:
+        return s && s->state == State::checked;
+    case Action::apply:
+    case Action::replace:
+        return s && s->state == State::applied;
+    }
+    return false;
+}
+
+Result<void> Operator::upload(const std::string& name, std::span<const std::uint8_t> payload,
+                              bool force) {
+    for (unsigned tries = 1;; ++tries) {
+        auto sent = xen_.upload(name, payload, force);
+        const int code = sent ? 0 : sent.error().code;
+        // an upload that was interrupted may have happened all the same
+        auto status = look(name);
+        if (!status)
+            return fail(status);
+        if (code == 0 && *status)
+            return {};
+        if (code == 0)
+            return fail(environment(
+                "host.vanished", "The payload was uploaded, and was gone a moment later.",
+                "See that no other tool is patching this host.", {{}, name, {}, 0}));
+        if (code == EINTR && *status)
+            return {};
+        if ((code != EINTR && code != EAGAIN && code != EBUSY) || tries >= limits_.attempts)
+            return fail(explain_upload(name, {code}));
+        say(fmt::format("{}: upload was interrupted ({}), trying again", name, errno_name(code)));
+        clock_.sleep(first_pause * (1u << std::min(tries, 6u)));
+    }
+}
+
+Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t flags) {
+    const auto vanished = [&] {
+        return fail(environment("host.vanished", "The payload was there, and is gone.",
+                                "See that no other tool is patching this host.",
+                                {{}, name, {}, 0}));
+    };
+    auto before = settled(name);
+    if (!before)
+        return fail(before);
+    if (!*before)
+        return fail(explain_get(name, {ENOENT}));
+    // A rc of -EAGAIN that stays is either an action that will not end or the trace of one that was
+    // never scheduled (schedule_work() refused it). Only trying tells: Xen says EBUSY to the first.
+    const bool doubtful = (*before)->rc == -EAGAIN;
+    if (reached(action, *before) && !doubtful)
+        return false;
+    if (doubtful)
+        say(fmt::format("{}: reported in progress without end; asking the hypervisor", name));
+
+    Nanoseconds timeout = std::min(limits_.timeout, limits_.ceiling);
+    XenErrno last{EAGAIN};
+    bool scheduled = false;
+    unsigned not_on_top = 0;
+    for (unsigned attempt = 1; attempt <= limits_.attempts; ++attempt) {
+        if (attempt > 1) {
+            clock_.sleep(std::min<Nanoseconds>(longest_pause * 5,
+                                               milliseconds(5) * (1u << std::min(attempt, 7u))));
+            say(fmt::format("{}: {} ended in {}, attempt {} of {} with {}", name, to_string(action),
+                            errno_name(last.code), attempt, limits_.attempts,
+                            milliseconds_text(timeout)));
+        }
+        auto sent = xen_.act(action, name, static_cast<std::uint32_t>(timeout.count()), flags);
+        scheduled = sent.has_value();
+        if (!sent) {
+            last = sent.error();
+            if (last.code != EBUSY && last.code != EINTR && last.code != EAGAIN
+                && last.code != ENOENT)
+                break;
+        }
+        // refused as busy, nothing of ours is scheduled, whatever the status says
+        const bool busy = !sent && last.code == EBUSY;
+        auto status = busy ? look(name) : settle(name, timeout + limits_.settle);
+        if (!status)
+            return fail(status);
+        if (!*status)
+            return action == Action::unload ? Result<bool>(true) : Result<bool>(vanished());
+        const Status s = **status;
+        // Xen accepted the action and nothing is scheduled: a -EAGAIN beside the state that was
+        // asked for is a stale one, for a scheduled action would have made Xen say EBUSY
+        if (reached(action, s) && (s.rc == 0 || (scheduled && s.rc == -EAGAIN)))
+            return !(doubtful && reached(action, *before));
+        // a refusal to schedule leaves -EAGAIN behind; without it, Xen did not get as far
+        if (busy && s.rc == 0 && action == Action::revert && ++not_on_top == 2)
+            break;
+        if (!scheduled)
+            continue;
+        if (s.rc == 0) {
+            last = {EAGAIN}; // it ended well and someone undid it
+            continue;
+        }
+        last = {-s.rc};
+        if (last.code == EBUSY) // the rendezvous ran out of time
+            timeout = std::min(2 * timeout, limits_.ceiling);
+        else if (last.code != EAGAIN)
+            break;
+    }
+    return fail(explain_action(action, name, last, scheduled));
+}
+
+} // namespace xlp::host

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/verbs/verbs.h"
+
+#include "payload/base/json.h"
+#include "tools/xlp/hypervisor/errors.h"
+#include "tools/xlp/hypervisor/names.h"
+
+#include <cerrno>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace xlp::host {
+namespace {
+
+namespace po = cli::po;
+
+using cli::Output;
+
+std::string status_text(const Status& s) {
+    std::string t = to_string(s.state);
+    if (s.rc == -EAGAIN)
+        t += " (in progress)";
+    else if (s.rc)
+        t += fmt::format(" (last action: {})", errno_name(-s.rc));
+    return t;
+}
+
+const char* summary_of(Action a) {
+    switch (a) {
+    case Action::apply:
+        return "put a payload that is uploaded into effect";
+    case Action::revert:
+        return "take the payload on top of the stack out of effect";
+    case Action::unload:
+        return "remove a payload that is not in effect";
+    case Action::replace:
+        return "put a payload into effect in place of all others, in one step";
+    }
+    return "";
+}
+
+const char* done_text(Action a) {
+    switch (a) {
+    case Action::apply:
+        return "applied";
+    case Action::revert:
+        return "reverted";
+    case Action::unload:
+        return "unloaded";
+    case Action::replace:
+        return "applied in place of all others";
+    }
+    return "";
+}
+
+// Xen accepts the replacement by a payload that is applied already, and does nothing.
+Result<void> check_replace(const Snapshot& host, const std::string& name) {
+    const Snapshot::Entry* self = host.find(name);
+    if (!self || !self->applied)
+        return {};
+    std::string others;
+    for (const Snapshot::Entry& e : host.entries)
+        if (e.applied && e.name != name)
+            others += (others.empty() ? "" : ", ") + printable(e.name);
+    if (others.empty())
+        return {};
+    return fail(refusal("host.applied-already",
+                        fmt::format("It is applied already, together with {}: the hypervisor "
+                                    "replaces only with a payload that is not.",
+                                    others),
+                        "Revert the others from the top instead.", {{}, printable(name), {}, 0}));
+}
+
+} // namespace
+
+std::string metadata_line(const std::string& metadata) {
+    std::string s = metadata.substr(0, metadata.find_last_not_of('\0') + 1);
+    for (char& c : s)
+        if (c == '\0')
+            c = ';';
+    return s;
+}
+
+Json to_json(const Payload& p) {
+    Json j = {
+        {"name", printable(p.name)}, {"state", to_string(p.status.state)}, {"rc", p.status.rc}};
+    if (p.status.rc)
+        j["error"] = errno_name(-p.status.rc);
+    if (!p.metadata.empty())
+        j["metadata"] = metadata_line(p.metadata);
+    return j;
+}
+
+cli::Verb list_verb(const Machine& machine) {
+    cli::Verb v{
+        "list", "", "show the payloads in the hypervisor", po::options_description("List"), {},
+        {},     {}};
+    add_connection_options(v.options);
+    v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
+                       Findings&) -> Result<void> {
+        auto settings = read_settings(vm, out);
+        if (!settings)
+            return fail(settings);
+        auto s = open_session(machine, *settings);
+        if (!s)
+            return fail(s);
+        doc["schema"] = "xlp.list/1";
+        doc["xen"] = describe(*s);
+        auto payloads = s->xen->list();
+        if (!payloads)
+            return fail(explain_list(payloads.error()));
+        doc["payloads"] = Json::array();
+        if (payloads->empty())
+            out.text("No payload is loaded.");
+        else
+            out.text(fmt::format("{:<40} {:<10} {}", "NAME", "STATE", "METADATA"));
+        for (const Payload& p : *payloads) {
+            doc["payloads"].push_back(to_json(p));
+            std::string line = fmt::format("{:<40} {:<10} {}", printable(p.name),
+                                           status_text(p.status), metadata_line(p.metadata));
+            out.text(line.substr(0, line.find_last_not_of(' ') + 1));
+        }
+        return {};
+    };
+    return v;
+}
+
+cli::Verb action_verb(const Machine& machine, Action action) {
+    cli::Verb v{to_string(action),
+                "NAME",
+                summary_of(action),
+                po::options_description("Action"),
+                {"name"},
+                {},
+                {}};
+    v.options.add_options()("name", po::value<std::string>()->required());
+    if (action == Action::apply)
+        v.options.add_options()("nodeps", "do not check what it stacks on, only the hypervisor");
+    add_action_options(v.options);
+    v.run = [&machine, action](const po::variables_map& vm, const Output& out, Json& doc,
+                               Findings& findings) -> Result<void> {
+        const std::string name = vm["name"].as<std::string>();
+        if (auto ok = check_name(name); !ok)
+            return ok;
+        auto settings = read_settings(vm, out);
+        if (!settings)
+            return fail(settings);
+        auto o = open_operation(machine, *settings);
+        if (!o)
+            return fail(o);
+        doc["xen"] = describe(o->session);
+        if (auto done = o->executor->repair(findings); !done)
+            return done;
+        auto before = o->executor->look();
+        if (!before)
+            return fail(before);
+        if (action == Action::replace)
+            if (auto ok = check_replace(*before, name); !ok)
+                return ok;
+        Step step{kind_of(action), name, nullptr};
+        if (vm.count("nodeps"))
+            step.flags = nodeps_flag;
+        const Plan plan{to_string(action), {step}};
+        const bool changes = !plan.after(*before).same_as(*before);
+        if (auto done = o->executor->run(plan, findings); !done)
+            return done;
+        doc["name"] = printable(name);
+        doc["changed"] = changes;
+        out.text(
+            fmt::format("{}: {}{}", printable(name), changes ? "" : "already ", done_text(action)));
+        return {};
+    };
+    return v;
+}
+
+cli::Tool tool(const Machine& machine) {
+    return {"xlp",
+            "live-patches the running Xen hypervisor",
+            {list_verb(machine), upload_verb(machine), action_verb(machine, Action::apply),
+             action_verb(machine, Action::revert), action_verb(machine, Action::unload),
+             action_verb(machine, Action::replace), load_verb(machine), install_verb(machine),
+             sync_verb(machine), verify_verb(machine), status_verb(machine)}};
+}
+
+} // namespace xlp::host
