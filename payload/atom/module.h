@@ -7,6 +7,7 @@
 
 #include "payload/base/bytes.h"
 #include "payload/elf/object.h"
+#include "payload/xen/abi.h"
 #include "payload/xen/sections.h"
 #include "payload/xen/version.h"
 
@@ -49,10 +50,10 @@ struct Entry {
     std::vector<Reference> references; // by offset; the first is the code that the entry is for
     unsigned line = 0;                 // of a bug frame
 
-    // Of an alternative: its site becomes nops. struct alt_instr (asm/alternative.h) has repl_len
-    // at this offset in all its sizes.
+    // Of an alternative: its site becomes nops.
     bool empty_replacement() const {
-        return table == xen::SectionClass::alternatives && bytes[11] == 0;
+        return table == xen::SectionClass::alternatives
+               && bytes[offsetof(xen::abi::Alternative, repl_len)] == 0;
     }
 };
 

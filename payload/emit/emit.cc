@@ -5,12 +5,14 @@
 #include "payload/emit/emit.h"
 
 #include "payload/base/bytes.h"
+#include "payload/base/hash.h"
 #include "payload/emit/sections.h"
+#include "payload/xen/abi.h"
+#include "payload/xen/contract.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
-#include <openssl/sha.h>
 #include <set>
 
 namespace xlp::emit {
@@ -117,7 +119,8 @@ void Emitter::place(std::size_t item) {
 Spot Emitter::stub(const Binding& target) {
     auto [it, fresh] = stubs_.try_emplace(target.name);
     if (fresh) {
-        static constexpr std::uint8_t code[] = {0xf3, 0x0f, 0x1e, 0xfa, 0xe9, 0, 0, 0, 0};
+        Bytes code(std::begin(xen::abi::endbr64), std::end(xen::abi::endbr64));
+        code.insert(code.end(), {0xe9, 0, 0, 0, 0}); // jmp rel32
         it->second = out_.append(out_.open(".text", SHT_PROGBITS, text_flags, 16), code, 16);
         out_.relocate({it->second.section, it->second.offset + 5}, R_X86_64_PC32, target.name, -4);
     }
@@ -200,12 +203,7 @@ void Emitter::hooks() {
 
 // struct livepatch_func, xen/include/public/sysctl.h
 void Emitter::records() {
-    struct Record {
-        std::uint64_t name, new_addr, old_addr;
-        std::uint32_t new_size, old_size;
-        std::uint8_t version;
-    };
-    constexpr std::size_t expect_offset = 72;
+    using Head = xen::abi::FunctionHead;
     const xen::Version version = binder_.image().version();
     for (std::size_t i = 0; i < selection_.items.size(); ++i) {
         const diff::Included& item = selection_.items[i];
@@ -213,24 +211,27 @@ void Emitter::records() {
             continue;
         // writable: loaders of 4.16.4 to 4.18.0 keep state in it and fault otherwise
         const std::uint32_t section = out_.open(".livepatch.funcs", SHT_PROGBITS, data_flags, 8);
-        Bytes bytes(xen::function_record_size(version));
-        Record r{};
+        const unsigned layout = xen::has(version, xen::Feature::records_v2) ? 2 : 1;
+        Bytes bytes(xen::abi::function_size(layout));
+        Head r{};
         r.new_size = static_cast<std::uint32_t>(program_.atom(item.place).size);
         r.old_size = static_cast<std::uint32_t>(item.old_size);
-        r.version = static_cast<std::uint8_t>(xen::payload_version(version));
-        std::memcpy(bytes.data(), &r, offsetof(Record, version) + 1);
+        r.version = static_cast<std::uint8_t>(layout);
+        std::memcpy(bytes.data(), &r, offsetof(Head, version) + 1);
         auto expected = options_.expectations.find(i);
-        if (xen::has_expectations(version) && expected != options_.expectations.end()) {
+        if (layout == 2 && expected != options_.expectations.end()) {
             const Bytes& e = expected->second;
-            bytes[expect_offset] = static_cast<std::uint8_t>(1 | e.size() << 1);
-            std::copy(e.begin(), e.end(), bytes.begin() + expect_offset + 1);
+            bytes[offsetof(xen::abi::Function, expect_head)] =
+                static_cast<std::uint8_t>(1 | e.size() << 1);
+            std::copy(e.begin(), e.end(),
+                      bytes.begin() + offsetof(xen::abi::Function, expect_data));
         }
         const Spot spot = out_.append(section, bytes, 8);
         out_.relocate(spot, R_X86_64_64, out_.string(item.old_name), 0);
-        out_.relocate({section, spot.offset + offsetof(Record, new_addr)}, R_X86_64_64,
+        out_.relocate({section, spot.offset + offsetof(Head, new_addr)}, R_X86_64_64,
                       spots_.at(item.place), 0);
-        out_.relocate({section, spot.offset + offsetof(Record, old_addr)}, R_X86_64_64,
-                      item.old_name, 0);
+        out_.relocate({section, spot.offset + offsetof(Head, old_addr)}, R_X86_64_64, item.old_name,
+                      0);
     }
 }
 
@@ -276,8 +277,7 @@ Result<Payload> Emitter::finish() {
     auto first = elf::write_object(out_.object());
     if (!first)
         return fail(first);
-    Bytes hash(SHA256_DIGEST_LENGTH);
-    SHA256(first->data(), first->size(), hash.data());
+    const Bytes hash = sha256(*first);
     Payload payload;
     payload.build_id.assign(hash.begin(), hash.begin() + 20);
     const std::string mark = fmt::format("~{}", hex({hash.data(), 4}));
@@ -309,10 +309,10 @@ Result<Payload> Emitter::run() {
     if (!findings_.empty())
         return fail(std::move(findings_));
     auto payload = finish();
-    if (payload && payload->bytes.size() > max_payload_size)
+    if (payload && payload->bytes.size() > xen::abi::max_payload_size)
         return fail(refusal("emit.too-large",
                             fmt::format("The payload has {} bytes; the hypervisor takes {}.",
-                                        payload->bytes.size(), max_payload_size),
+                                        payload->bytes.size(), xen::abi::max_payload_size),
                             "Split the patch."));
     return payload;
 }

@@ -34,8 +34,4 @@ struct Payload {
 Result<Payload> emit(const diff::Program&, const diff::Selection&, const diff::Binder&,
                      const Options&);
 
-// Limits of xen/include/public/sysctl.h and xen/common/livepatch_elf.c.
-inline constexpr std::size_t max_payload_size = 2U << 20;
-inline constexpr std::size_t max_sections = 1023;
-
 } // namespace xlp::emit

@@ -115,7 +115,7 @@ Step prepare_functions(Loading& l) {
         out.old_address = r.raw.old_addr;
         out.new_size = r.raw.new_size;
         out.old_size = r.raw.old_size;
-        out.expect = r.raw.expectation();
+        out.expect = expectation_of(r.raw);
         if (Step refusal = prepare(l, r))
             return refusal;
         out.old_address = r.raw.old_addr;

@@ -6,6 +6,7 @@
 #include "payload/base/bytes.h"
 #include "payload/load/machine.h"
 #include "payload/load/rules.h"
+#include "payload/xen/abi.h"
 
 #include <cerrno>
 #include <fmt/format.h>
@@ -36,9 +37,7 @@ inline std::string alternate_hex(std::uint64_t x) {
     return x ? fmt::format("{:#x}", x) : "0";
 }
 
-inline constexpr std::uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
-inline constexpr std::uint8_t endbr64_poison[] = {0x66, 0x0f, 0x1f, 0x01};
-inline constexpr unsigned jump_size = 5; // ARCH_PATCH_INSN_SIZE
+using xen::abi::endbr64, xen::abi::endbr64_poison, xen::abi::jump_size;
 
 // Names are cut here, so that names that overlap in a string table cost no more than their number;
 // no symbol of Xen is as long.

@@ -9,6 +9,7 @@
 #include "payload/base/result.h"
 #include "payload/elf/note.h"
 #include "payload/load/efi_map.h"
+#include "payload/xen/abi.h"
 #include "payload/xen/image.h"
 
 #include <array>
@@ -23,7 +24,7 @@ namespace xlp::load {
 using xen::Address;
 
 // LIVEPATCH_MAX_SIZE (xen/include/public/sysctl.h): a larger file is not even looked at.
-inline constexpr std::uint64_t max_payload_size = 2U << 20;
+using xen::abi::max_payload_size;
 
 // What the model allocates stays below max_modelled_memory plus 40 times the size of the file,
 // whatever the file says; a payload that needs more in the hypervisor is refused (`load.limit`).

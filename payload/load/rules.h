@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What differs between the loaders of Xen 4.14 to 4.22, by the commits that made the difference.
+// What differs between the loaders of Xen 4.14 to 4.22 (payload/xen/contract.h has since when).
 #pragma once
 
 #include "payload/xen/image.h"

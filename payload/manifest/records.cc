@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/manifest/records.h"
 
+#include "payload/xen/abi.h"
+
 #include <algorithm>
 
 namespace xlp::manifest {
 namespace {
 
-constexpr std::size_t version_at = 32; // in a record of either layout
-constexpr std::size_t name_at = 0;
-constexpr std::size_t old_address_at = 16;
+using Head = xen::abi::FunctionHead;
 
 const elf::Relocation* relocation_at(const elf::Section& s, std::uint64_t offset) {
     auto it =
@@ -18,7 +18,7 @@ const elf::Relocation* relocation_at(const elf::Section& s, std::uint64_t offset
 }
 
 std::string name_of(const elf::Object& object, const elf::Section& records, std::uint64_t record) {
-    if (const elf::Relocation* r = relocation_at(records, record + name_at)) {
+    if (const elf::Relocation* r = relocation_at(records, record + offsetof(Head, name))) {
         const elf::Symbol& symbol = object.symbols()[r->symbol];
         const elf::Section* strings = object.section_of(symbol);
         const std::uint64_t at = symbol.value + static_cast<std::uint64_t>(r->addend);
@@ -28,7 +28,7 @@ std::string name_of(const elf::Object& object, const elf::Section& records, std:
         }
     }
     // the name may be left out where the address is given by symbol
-    if (const elf::Relocation* r = relocation_at(records, record + old_address_at))
+    if (const elf::Relocation* r = relocation_at(records, record + offsetof(Head, old_addr)))
         return std::string(object.symbols()[r->symbol].name);
     return {};
 }
@@ -37,9 +37,9 @@ std::string name_of(const elf::Object& object, const elf::Section& records, std:
 
 std::size_t record_size(const elf::Object& object) {
     const elf::Section* s = object.section(".livepatch.funcs");
-    if (!s || s->bytes.size() <= version_at)
+    if (!s || s->bytes.size() <= offsetof(Head, version))
         return 0;
-    const std::size_t size = s->bytes[version_at] == 2 ? 104 : s->bytes[version_at] == 1 ? 64 : 0;
+    const std::size_t size = xen::abi::function_size(s->bytes[offsetof(Head, version)]);
     return size && s->bytes.size() % size == 0 ? size : 0;
 }
 

@@ -9,8 +9,8 @@
 
 namespace xlp::manifest {
 
-// struct livepatch_func, xen/include/public/sysctl.h: 104 bytes since Xen 4.14, 64 before. 0 when
-// the section is absent or its size or version byte fits neither.
+// The size of a record in bytes; 0 when the section is absent or its size or version byte fits
+// neither version (payload/xen/abi.h).
 std::size_t record_size(const elf::Object&);
 
 // The names in the records, in order; a record whose name cannot be read gives an empty one.

@@ -2,6 +2,8 @@
 #include "payload/match/tables.h"
 
 #include "payload/base/bytes.h"
+#include "payload/xen/abi.h"
+#include "payload/xen/contract.h"
 
 #include <algorithm>
 #include <cstring>
@@ -11,9 +13,7 @@ namespace xlp::match {
 
 namespace {
 
-constexpr std::uint64_t alt_call_size = 6;  // call *disp32(%rip)
-constexpr std::uint64_t endbr_size = 4;     // f3 0f 1e fa
-constexpr std::uint64_t bug_frame_size = 8; // struct bug_frame; asserts take two
+using namespace xen::abi;
 
 template <class T>
 T load(View bytes, std::size_t at) {
@@ -42,11 +42,13 @@ Span between(const xen::Image& image, std::string_view begin, std::string_view e
 
 void read_alternatives(const xen::Image& image, Tables& t) {
     const Span table = between(image, "__alt_instructions", "__alt_instructions_end");
-    const std::size_t size = xen::alternative_entry_size(image.version());
+    const bool padded = xen::has(image.version(), xen::Feature::long_alternatives);
+    const std::size_t size = padded ? sizeof(xen::abi::Alternative) : alternative_size_old;
     for (std::size_t n = 0; n < table.count(size); ++n) {
         const std::size_t at = n * size;
         const Address original = table.relative(at), replacement = table.relative(at + 4);
-        const unsigned pad = size > 12 ? table.bytes[at + 12] : 0;
+        const unsigned pad =
+            padded ? table.bytes[at + offsetof(xen::abi::Alternative, pad_len)] : 0;
         Alternative a;
         a.original = {original, original + table.bytes[at + 10] + pad};
         a.replacement = {replacement, replacement + table.bytes[at + 11]};
@@ -60,9 +62,9 @@ void read_alternatives(const xen::Image& image, Tables& t) {
 
 void read_alt_calls(const xen::Image& image, Tables& t) {
     const Span table = between(image, "__alt_call_sites_start", "__alt_call_sites_end");
-    for (std::size_t n = 0; n < table.count(4); ++n) {
-        const Address site = table.relative(n * 4);
-        t.alt_calls.push_back({site, site + alt_call_size});
+    for (std::size_t n = 0; n < table.count(alternative_call_size); ++n) {
+        const Address site = table.relative(n * alternative_call_size);
+        t.alt_calls.push_back({site, site + alternative_call_code});
     }
     std::sort(t.alt_calls.begin(), t.alt_calls.end(),
               [](const Range& x, const Range& y) { return x.begin < y.begin; });
@@ -98,7 +100,7 @@ void read_bug_frames(const xen::Image& image, Tables& t) {
                             kind ? fmt::format("__stop_bug_frames_{}", kind - 1)
                                  : std::string("__start_bug_frames"),
                             fmt::format("__stop_bug_frames_{}", kind));
-        const std::size_t size = kind == 3 ? 2 * bug_frame_size : bug_frame_size;
+        const std::size_t size = kind == assert_frame ? assert_frame_size : bug_frame_size;
         for (std::size_t n = 0; n < table.count(size); ++n) {
             // 24 bits of distance below seven bits of line number
             const auto word = load<std::uint32_t>(table.bytes, n * size);
@@ -112,9 +114,7 @@ void read_bug_frames(const xen::Image& image, Tables& t) {
 } // namespace
 
 bool has_endbr(const xen::Image& image, Address a) {
-    static constexpr std::uint8_t endbr[endbr_size] = {0xf3, 0x0f, 0x1e, 0xfa};
-    const View code = image.bytes(a, endbr_size);
-    return code.size() == endbr_size && std::memcmp(code.data(), endbr, endbr_size) == 0;
+    return begins_with_endbr64(image.bytes(a, sizeof endbr64));
 }
 
 Tables Tables::read(const xen::Image& image) {
@@ -129,7 +129,7 @@ Tables Tables::read(const xen::Image& image) {
         if (a.original.end > a.original.begin)
             t.rewritten.push_back(a.original);
     for (Address a : t.sealed)
-        t.rewritten.push_back({a, a + endbr_size});
+        t.rewritten.push_back({a, a + sizeof endbr64});
     std::sort(t.rewritten.begin(), t.rewritten.end(),
               [](const Range& x, const Range& y) { return x.begin < y.begin; });
     return t;

@@ -165,9 +165,8 @@ private:
 } // namespace
 
 std::uint64_t jump_offset(const xen::Image& image, Address a) {
-    const bool aware =
-        xen::has_since(image.version(), {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}});
-    return aware && has_endbr(image, a) ? endbr_skip : 0;
+    const bool skips = xen::has(image.version(), xen::Feature::skips_endbr);
+    return skips && has_endbr(image, a) ? sizeof xen::abi::endbr64 : 0;
 }
 
 Findings check_trampolines(const xen::Image& image, const Tables& tables,

@@ -6,14 +6,15 @@
 
 #include "payload/disasm/disasm.h"
 #include "payload/match/tables.h"
+#include "payload/xen/abi.h"
+#include "payload/xen/contract.h"
 
 #include <span>
 #include <string>
 
 namespace xlp::match {
 
-inline constexpr std::uint64_t jump_size = 5;  // jmp rel32
-inline constexpr std::uint64_t endbr_skip = 4; // ENDBR64 stays the first instruction
+using xen::abi::jump_size;
 
 // A function to replace.
 struct Site {
@@ -23,7 +24,7 @@ struct Site {
 };
 
 // Bytes at the function's start that the loader leaves alone: 4 for an ENDBR64 on versions that
-// look for it (4.14.5, 4.15.3, 4.16.1, 4.17 on), else 0.
+// skip it (Feature::skips_endbr), else 0.
 std::uint64_t jump_offset(const xen::Image&, Address);
 
 // Everything that speaks against trampolines at these functions (trampoline.*):

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/xen/image.h"
 
+#include "payload/xen/abi.h"
+
 #include "payload/base/bytes.h"
 
 #include <algorithm>
@@ -34,8 +36,7 @@ std::optional<unsigned> returned_number(const Image& image, std::string_view fun
     if (!at)
         return std::nullopt;
     View code = image.bytes(*at, 9);
-    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    if (code.size() == 9 && std::memcmp(code.data(), endbr, sizeof endbr) == 0)
+    if (code.size() == 9 && abi::begins_with_endbr64(code))
         code = code.subspan(4);
     if (code.size() < 5 || code[0] != 0xb8)
         return std::nullopt;
@@ -129,11 +130,8 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
         return fail(bad(o, "image.no-version", "The hypervisor's version cannot be told.",
                         "Name it with --xen-version."));
     image.version_ = *version;
-    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    if (auto at = image.resolve("do_xen_version")) {
-        View code = image.bytes(*at, 4);
-        image.ibt_ = code.size() == 4 && std::memcmp(code.data(), endbr, 4) == 0;
-    }
+    if (auto at = image.resolve("do_xen_version"))
+        image.ibt_ = abi::begins_with_endbr64(image.bytes(*at, sizeof abi::endbr64));
     return image;
 }
 

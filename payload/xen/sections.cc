@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/xen/sections.h"
 
+#include "payload/xen/abi.h"
+#include "payload/xen/contract.h"
+
 namespace xlp::xen {
 
 namespace {
@@ -77,14 +80,15 @@ SectionClass classify(const elf::Section& s) {
 std::size_t table_entry_size(const elf::Section& s, Version v) {
     switch (classify(s)) {
     case SectionClass::bug_frames:
-        return s.name == ".bug_frames.3" ? 16 : 8;
+        return s.name == ".bug_frames.3" ? abi::assert_frame_size : abi::bug_frame_size;
     case SectionClass::ex_table:
     case SectionClass::pre_ex_table:
-        return 8;
+        return abi::exception_size;
     case SectionClass::alternatives:
-        return alternative_entry_size(v);
+        return has(v, Feature::long_alternatives) ? sizeof(abi::Alternative)
+                                                  : abi::alternative_size_old;
     case SectionClass::alt_calls:
-        return 4;
+        return abi::alternative_call_size;
     default:
         return 0;
     }

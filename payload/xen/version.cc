@@ -32,15 +32,11 @@ std::optional<Version> parse_version(std::string_view s) {
     return v;
 }
 
-bool has_since(Version v, std::initializer_list<Version> since) {
+bool has_since(Version v, std::span<const Version> since) {
     for (const Version& s : since)
         if (s.major == v.major && s.minor == v.minor)
             return v >= s;
-    return since.size() && v > *std::max_element(since.begin(), since.end());
-}
-
-bool places_empty_sections(Version v) {
-    return v < Version{4, 8, 0} || has_since(v, {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}});
+    return !since.empty() && v > *std::max_element(since.begin(), since.end());
 }
 
 } // namespace xlp::xen

@@ -3,7 +3,8 @@
 
 #include "payload/elf/note.h"
 #include "payload/manifest/records.h"
-#include "payload/xen/version.h"
+#include "payload/xen/abi.h"
+#include "payload/xen/contract.h"
 #include "tools/xlp/hypervisor/names.h"
 
 #include <algorithm>
@@ -78,7 +79,8 @@ private:
         if (!funcs)
             return;
         const xen::Version version{host_.xen.major, host_.xen.minor, 0};
-        const std::size_t expected = xen::function_record_size(version);
+        const std::size_t expected =
+            xen::abi::function_size(xen::has(version, xen::Feature::records_v2) ? 2 : 1);
         const std::size_t found = manifest::record_size(*object);
         if (!found)
             refuse("preflight.records", "The payload's function records are malformed.",
