@@ -45,6 +45,8 @@ build_preset() {
     shift
     if command -v ccache >/dev/null; then
         launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+        # what ccache asks for before it keeps what precompiled headers went into
+        export CCACHE_SLOPPINESS=pch_defines,time_macros
     fi
     cmake -G Ninja --preset "$preset" "${launcher[@]}" &&
         cmake --build "build/$preset" -j "$(nproc)" "$@"
