@@ -38,6 +38,9 @@ step() {
     return "$code"
 }
 
+# debian_release: the code name of the Debian that this runs on
+debian_release() { (. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}"); }
+
 # build_preset PRESET [CMAKE-ARGUMENT...]: configures build/PRESET and builds it, in the repository's
 # root. One way for all scripts, so that none makes the other build anew.
 build_preset() {
@@ -52,8 +55,21 @@ build_preset() {
         cmake --build "build/$preset" -j "$(nproc)" "$@"
 }
 
-# fetch_open_xen TOP: Debian's Xen in which the hole that our example closes is still open
+# fetch_open_xen TOP [ARGUMENT...]: Debian's Xen in which the hole that our example closes is still
+# open, or, where the release's Xen has no such hole, that Xen
 fetch_open_xen() {
-    "$1/scripts/fetch-xen" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
-        "$1/xen-patches/debian-4.17/xsa-506/recipe.json")"
+    local top=$1
+    shift
+    "$top/scripts/fetch-xen" "$@" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
+        "$top/xen-patches/debian-4.17/xsa-506/recipe.json")"
+}
+
+# of_xen DIR FIELD: what fetch-xen wrote down of a hypervisor, nothing where it wrote nothing
+of_xen() { sed -n "s/^$2 //p" "$1/manifest" 2>/dev/null; }
+
+# branch_of_xen DIR: the branch of ci/branches.json whose files DIR has
+branch_of_xen() {
+    local branch
+    branch=$(of_xen "$1" branch)
+    printf '%s\n' "${branch:-debian-4.17}"
 }
