@@ -38,8 +38,10 @@ step() {
     return "$code"
 }
 
-# debian_release: the code name of the Debian that this runs on
-debian_release() { (. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}"); }
+# debian_release: the code name of the Debian that this runs on; a test says another
+debian_release() {
+    (. /etc/os-release && printf '%s\n' "${XLP_DEBIAN_RELEASE:-${VERSION_CODENAME:-}}")
+}
 
 # build_preset PRESET [CMAKE-ARGUMENT...]: configures build/PRESET and builds it, in the repository's
 # root. One way for all scripts, so that none makes the other build anew.
