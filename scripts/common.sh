@@ -38,6 +38,11 @@ step() {
     return "$code"
 }
 
+# debian_release: the code name of the Debian that this runs on; a test says another
+debian_release() {
+    (. /etc/os-release && printf '%s\n' "${XLP_DEBIAN_RELEASE:-${VERSION_CODENAME:-}}")
+}
+
 # build_preset PRESET [CMAKE-ARGUMENT...]: configures build/PRESET and builds it, in the repository's
 # root. One way for all scripts, so that none makes the other build anew.
 build_preset() {
@@ -45,13 +50,28 @@ build_preset() {
     shift
     if command -v ccache >/dev/null; then
         launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+        # what ccache asks for before it keeps what precompiled headers went into
+        export CCACHE_SLOPPINESS=pch_defines,time_macros
     fi
     cmake -G Ninja --preset "$preset" "${launcher[@]}" &&
         cmake --build "build/$preset" -j "$(nproc)" "$@"
 }
 
-# fetch_open_xen TOP: Debian's Xen in which the hole that our example closes is still open
+# fetch_open_xen TOP [ARGUMENT...]: Debian's Xen in which the hole that our example closes is still
+# open, or, where the release's Xen has no such hole, that Xen
 fetch_open_xen() {
-    "$1/scripts/fetch-xen" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
-        "$1/xen-patches/debian-4.17/xsa-506/recipe.json")"
+    local top=$1
+    shift
+    "$top/scripts/fetch-xen" "$@" --before "$(sed -n 's/.*"fixed_in": "\(.*\)".*/\1/p' \
+        "$top/xen-patches/debian-4.17/xsa-506/recipe.json")"
+}
+
+# of_xen DIR FIELD: what fetch-xen wrote down of a hypervisor, nothing where it wrote nothing
+of_xen() { sed -n "s/^$2 //p" "$1/manifest" 2>/dev/null; }
+
+# branch_of_xen DIR: the branch of ci/branches.json whose files DIR has
+branch_of_xen() {
+    local branch
+    branch=$(of_xen "$1" branch)
+    printf '%s\n' "${branch:-debian-4.17}"
 }
