@@ -3,9 +3,8 @@
 
 #include "bodies.h"
 #include "edits.h"
+#include "engine.h"
 #include "run.h"
-
-#include "payload/pipeline/assemble.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -93,7 +92,7 @@ private:
     bool build_new();
     bool attempt();
     void refuse(const Findings&);
-    void execute(const build::Assembly*);
+    void execute(const Made*);
 
     std::uint64_t seed_;
     const Style& style_;
@@ -174,7 +173,7 @@ bool Batch::build_new() {
 bool Batch::attempt() {
     if (!build_new())
         return false;
-    std::vector<build::ObjectPair> pairs;
+    std::vector<Pair> pairs;
     for (int u = 0; u < units; ++u)
         if (after_[u] != before_[u])
             pairs.push_back({unit_name(u) + ".o", unit_name(u) + ".c",
@@ -184,23 +183,13 @@ bool Batch::attempt() {
         execute(nullptr);
         return true;
     }
-    build::AssembleOptions options;
-    options.name = "generated";
-    auto assembly = build::assemble(pairs, *old_, options);
-    if (assembly) {
-        execute(&*assembly);
-        return true;
+    const Made made = make_payload(pairs, *old_);
+    if (made.payload.empty() && !made.nothing_changed) {
+        refuse(made.findings);
+        return false;
     }
-    const Findings& why = assembly.error();
-    const bool nothing = std::all_of(why.begin(), why.end(), [](const Finding& f) {
-        return f.severity != Severity::error || f.code == "select.nothing-changed";
-    });
-    if (nothing) {
-        execute(nullptr);
-        return true;
-    }
-    refuse(why);
-    return false;
+    execute(made.payload.empty() ? nullptr : &made);
+    return true;
 }
 
 void Batch::refuse(const Findings& why) {
@@ -240,9 +229,9 @@ void Batch::refuse(const Findings& why) {
     }
 }
 
-void Batch::execute(const build::Assembly* assembly) {
+void Batch::execute(const Made* made) {
     std::shared_ptr<const load::Loaded> loaded;
-    if (assembly) {
+    if (made) {
         // another payload is there already, and so this one goes to a random place
         Random r(mix(seed_, 0x91ace));
         load::Loaded other;
@@ -253,7 +242,7 @@ void Batch::execute(const build::Assembly* assembly) {
         options.name = "generated";
         options.below = {&other};
         options.check_stack_dependency = false;
-        auto verdict = load::load(assembly->payload.bytes, *old_, options);
+        auto verdict = load::load(made->payload, *old_, options);
         if (verdict.upload.outcome != load::Outcome::accepted
             || verdict.apply.outcome != load::Outcome::accepted) {
             const std::string text = verdict.findings.empty() ? "" : verdict.findings[0].why;
@@ -295,16 +284,15 @@ void Batch::execute(const build::Assembly* assembly) {
         const Case& c = *cases[i];
         Result& r = results_[c.index];
         bool told = false;
-        if (assembly) {
-            for (const Finding& f : assembly->findings)
+        if (made) {
+            for (const Finding& f : made->findings)
                 if (cases_in(f.where.function).contains(c.index)
                     || cases_in(f.why).contains(c.index)) {
                     r.codes.push_back(f.code);
                     told |= excuses(f);
                 }
-            for (const auto& item : assembly->selection.items)
-                r.replaced |= item.role == diff::Role::replacement
-                              && cases_in(item.old_name).contains(c.index);
+            for (const std::string& name : made->replaced)
+                r.replaced |= cases_in(name).contains(c.index);
         }
         switch (verdicts[i].kind) {
         case Verdict::Kind::good:

@@ -43,24 +43,39 @@ class Report:
         self.units |= other.units
 
 
-def line_shifts(patch):
-    """By how much the patch moves lines: the differences that line numbers in code may have."""
-    shifts, total = {0}, 0
-    for line in patch.splitlines():
-        if line.startswith(('--- ', 'diff ')):
-            total = 0
-        elif m := re.match(r'^@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@', line):
-            shifts.add(total)
-        elif line.startswith('+') and not line.startswith('+++'):
-            total += 1
-            shifts.add(total)
-        elif line.startswith('-'):
-            total -= 1
-            shifts.add(total)
-    return shifts
+@dataclass(frozen=True)
+class Lines:
+    """How a patch moves line numbers: by how much, and the highest number that there can be."""
+    shifts: frozenset = frozenset({0})
+    last: int = 40000
+
+    def moved(self, x, y):
+        return 0 < x <= self.last and 0 < y <= self.last and y - x in self.shifts
 
 
-def lines_only(before, after, shifts):
+def lines_of(patches, tree=None):
+    """Of patches to a tree; without the tree, any number may be a line's."""
+    shifts, last = {0}, 0
+    for patch in patches:
+        total = 0
+        for line in patch.splitlines():
+            if line.startswith('+++ '):
+                total = 0
+                path = line[4:].split('\t')[0].strip()
+                file = Path(tree) / path.partition('/')[2] if tree else None
+                if file and file.is_file():
+                    last = max(last, file.read_bytes().count(b'\n'))
+            elif line.startswith(('--- ', '@@ ')):
+                continue
+            elif line.startswith('+'):
+                total += 1
+            elif line.startswith('-'):
+                total -= 1
+            shifts.add(total)
+    return Lines(frozenset(shifts), last if tree else 40000)
+
+
+def lines_only(before, after, moves):
     """True if two texts differ in immediates that moved as line numbers do, and nowhere else."""
     if len(before) != len(after):
         return False
@@ -70,8 +85,7 @@ def lines_only(before, after, shifts):
         if IMMEDIATE.sub('$', a) != IMMEDIATE.sub('$', b):
             return False
         for x, y in zip(IMMEDIATE.findall(a), IMMEDIATE.findall(b)):
-            x, y = int(x, 16), int(y, 16)
-            if x != y and not (0 < x < 40000 and 0 < y < 40000 and y - x in shifts):
+            if x != y and not moves.moved(int(x, 16), int(y, 16)):
                 return False
     return True
 
@@ -98,7 +112,7 @@ def _pair(before, after, same):
     return pairs
 
 
-def compare(unit, before, after, shifts):
+def compare(unit, before, after, moves):
     """A report on one unit. `before` or `after` is None where the unit is not there."""
     report = Report()
     old = before.functions() if before else {}
@@ -114,7 +128,7 @@ def compare(unit, before, after, shifts):
         a, b = old[n], new[m]
         if a.lines == b.lines and a.boot == b.boot:
             continue
-        if a.boot == b.boot and lines_only(a.lines, b.lines, shifts):
+        if a.boot == b.boot and lines_only(a.lines, b.lines, moves):
             report.functions[Thing(unit, m)] = Change('lines', a.boot, a.size)
             continue
         first = next((f'{x}  ->  {y}' for x, y in zip(a.lines, b.lines) if x != y),
@@ -175,18 +189,18 @@ def _stripped(path, folder):
 
 
 def _compare_files(job):
-    unit, before, after, shifts = job
+    unit, before, after, moves = job
     with tempfile.TemporaryDirectory() as folder:
         if before and after and (filecmp.cmp(before, after, shallow=False) or filecmp.cmp(
                 _stripped(before, folder), _stripped(after, folder), shallow=False)):
             return Report()
     return compare(unit, Object(before) if before else None, Object(after) if after else None,
-                   shifts)
+                   moves)
 
 
-def compare_trees(before, after, shifts, jobs=2):
+def compare_trees(before, after, moves, jobs=2):
     old, new = objects_of(before), objects_of(after)
-    work = [(u, old.get(u), new.get(u), shifts) for u in sorted(set(old) | set(new))]
+    work = [(u, old.get(u), new.get(u), moves) for u in sorted(set(old) | set(new))]
     report = Report()
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         for r in pool.map(_compare_files, work, chunksize=4):

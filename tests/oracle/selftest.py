@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from compare import Report, Thing, compare, line_shifts
+from compare import Lines, Report, Thing, compare, lines_of
 from judge import Account, judge
 from objects import Object
 
@@ -58,12 +58,12 @@ class Oracle(unittest.TestCase):
                        cwd=self.folder)
         return Object(self.folder / f'{name}.o')
 
-    def report(self, units, shifts=(0,)):
+    def report(self, units, moves=Lines()):
         """Of units before and after: {'one.o': (text, text)}; None where a unit is not there."""
         whole = Report()
         for n, (unit, (before, after)) in enumerate(units.items()):
             whole.update(compare(unit, self.object(f'b{n}', before) if before else None,
-                                 self.object(f'a{n}', after) if after else None, set(shifts)))
+                                 self.object(f'a{n}', after) if after else None, moves))
         return whole
 
     def change(self, old, new, text=ONE, **more):
@@ -199,11 +199,16 @@ class Oracle(unittest.TestCase):
         self.same(self.report({'one.o': (ONE, ONE)}))
 
     def test_line_number(self):
-        r = self.change('4711', '4714', shifts={0, 3})
+        moves = Lines(frozenset({0, 3}), 5000)
+        r = self.change('4711', '4714', moves=moves)
         self.same(r)
         self.assertEqual(r.functions[Thing('one.o', 'where')].kind, 'lines')
         self.accepts(r, {'units': []})
-        r = self.change('4711', '4719', shifts={0, 3})
+        for other in ('4719', '4712'):  # the patch moves no line so far
+            r = self.change('4711', other, moves=moves)
+            self.assertEqual(r.functions[Thing('one.o', 'where')].kind, 'differs')
+        # no file has so many lines
+        r = self.change('4711', '4714', moves=Lines(frozenset({0, 3}), 300))
         self.assertEqual(r.functions[Thing('one.o', 'where')].kind, 'differs')
 
     def test_bug_frame(self):
@@ -231,10 +236,12 @@ class Oracle(unittest.TestCase):
         r = self.change('return a > b ? help(a)', 'return a > b ? outside(a)')
         self.assertIn('admit', {t.name for t in r.functions})
 
-    def test_shifts_of_a_patch(self):
+    def test_lines_of_a_patch(self):
         patch = ('--- a/x.c\n+++ b/x.c\n@@ -10,2 +10,4 @@\n a\n+b\n+c\n d\n@@ -50,3 +52,2 @@\n'
                  ' e\n-f\n g\n')
-        self.assertEqual(line_shifts(patch), {0, 1, 2})
+        self.assertEqual(lines_of([patch]).shifts, {0, 1, 2})
+        (self.folder / 'x.c').write_text('\n' * 77)
+        self.assertEqual(lines_of([patch], self.folder).last, 77)
 
 
 if __name__ == '__main__':
