@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from compare import Thing
 from objects import stem
 
+# findings that say that the hypervisor needs no patch
+NOTHING = ('select.nothing-changed', 'patch.no-unit-affected', 'patch.no-hypervisor-code')
 TOO_SHORT = 9  # a jump, and an ENDBR64 before it
 
 
@@ -16,17 +18,21 @@ def plain(name):
 @dataclass
 class Account:
     """What a document of `xlp-build payload --json' says."""
-    refused: bool = False
+    code: int = 0  # exit status
     units: set = field(default_factory=set)
     named: dict = field(default_factory=dict)  # name: set of units, '' where none is told
     replaced: set = field(default_factory=set)  # Things
     errors: list = field(default_factory=list)  # (code, name)
     texts: list = field(default_factory=list)
 
+    @property
+    def refused(self):
+        return self.code != 0
+
     @classmethod
     def read(cls, document):
         a = cls()
-        a.refused = document.get('exit_code', 0) == 1
+        a.code = document.get('exit_code', 0)
         for u in document.get('units', []):
             a.units.add(u['object'])
         a._walk(document)
@@ -82,7 +88,7 @@ def judge(report, account):
     for unit in sorted(report.units):
         real = [c for t, c in list(report.functions.items()) + list(report.data.items())
                 if t.unit == unit and c.kind != 'lines']
-        if real and unit not in account.units:
+        if real and unit not in account.units and (account.units or not account.refused):
             names = sorted(t.name for t, c in report.functions.items()
                            if t.unit == unit and c.kind != 'lines')
             say(f'{unit}: was left uncompiled, but differs: {", ".join(names[:5]) or "data"}')
@@ -91,6 +97,11 @@ def judge(report, account):
     changed_names |= {t.name for t in report.data}
     if account.refused:
         # nothing is lost without a payload; but the refusal must be about this patch
+        codes = {code for code, _ in account.errors}
+        if account.code > 1 and not any(c.startswith('patch.') for c in codes):
+            say(f'xlp-build failed: {", ".join(sorted(codes))}')
+        if codes & set(NOTHING) and changed_names:
+            say(f'says that nothing changes, but these do: {", ".join(sorted(changed_names)[:5])}')
         told = [n for _, n in account.errors if n]
         if told and not any(n in changed_names or stem(n) in {stem(c) for c in changed_names}
                             or any(n in refs for refs in report.callers.values())

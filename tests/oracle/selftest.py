@@ -186,8 +186,18 @@ class Oracle(unittest.TestCase):
         self.accepts(r, refused)
         refused['findings'][0]['function'] = 'elsewhere'
         self.objects(r, refused, 'refused for elsewhere, where nothing differs')
+        refused['findings'][0].update(function='', code='select.nothing-changed')
+        self.objects(r, refused, 'says that nothing changes, but these do: admit')
         refused['findings'] = []
         self.objects(r, refused, 'without a reason')
+
+    def test_bad_input(self):
+        r = self.change('a > b', 'a >= b')
+        bad = {'exit_code': 3, 'findings': [{'code': 'patch.renames', 'severity': 'error',
+                                             'why': 'It renames one.c.'}]}
+        self.accepts(r, bad)
+        bad['findings'][0]['code'] = 'file.unreadable'
+        self.objects(r, bad, 'xlp-build failed: file.unreadable')
 
     # --- what counts as a difference, and what does not
 
