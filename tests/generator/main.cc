@@ -25,6 +25,7 @@ the loader's model and runs patched and newly built programs side by side.
   --seeds FILE        lines of `SEED' or `SEED CASE'
   --cases N           programs in a batch (default: 24)
   --case I            only this one of each batch
+  --edit KIND         edits of one kind only, as the table that ends a run names them
   --seconds N         no new batch is begun after that time
   --jobs N            batches at a time (default: 1)
   --keep DIR          write each faulty case there, made as small as can be
@@ -37,7 +38,7 @@ Exit status: 0 if no fault was found, 1 if one was, 2 for wrong usage.
 struct Options {
     std::vector<std::pair<std::uint64_t, int>> seeds; // and the only case, or -1
     int cases = 24, jobs = 1, only = -1, seconds = 0;
-    std::string keep;
+    std::string keep, edit;
     bool verbose = false, show = false;
 };
 
@@ -58,9 +59,10 @@ std::string joined(const std::vector<std::string>& list) {
 void report_fault(const Options& o, std::uint64_t seed, const Case& c, const Result& r,
                   const Style& style) {
     std::string text = fmt::format("FAULT {} (seed {}, case {}; {}): {}\n  reproduce: generator "
-                                   "--seeds {}-{} --cases {} --case {}\n",
+                                   "--seeds {}-{} --cases {} --case {}{}\n",
                                    name_of(r.outcome), seed, c.index, joined(c.edits), r.text, seed,
-                                   seed, o.cases, c.index);
+                                   seed, o.cases, c.index,
+                                   o.edit.empty() ? "" : " --edit '" + o.edit + "'");
     if (!o.keep.empty()) {
         const auto folder =
             std::filesystem::path(o.keep) / fmt::format("seed-{}-case-{}", seed, c.index);
@@ -77,7 +79,7 @@ void run_seed(const Options& o, std::uint64_t seed, int only, Tally& tally) {
     std::vector<Case> cases;
     for (int i = 0; i < o.cases; ++i)
         if (only < 0 || i == only)
-            cases.push_back(make_case(seed, i));
+            cases.push_back(make_case(seed, i, o.edit));
     if (o.show)
         for (const Case& c : cases)
             for (int u = 0; u < units; ++u)
@@ -169,6 +171,8 @@ bool parse(int argc, char** argv, Options& o) {
             o.seconds = std::atoi(value().c_str());
         else if (a == "--jobs")
             o.jobs = std::atoi(value().c_str());
+        else if (a == "--edit")
+            o.edit = value();
         else if (a == "--keep")
             o.keep = value();
         else if (a == "--verbose")

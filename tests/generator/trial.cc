@@ -319,7 +319,7 @@ const char* name_of(Outcome o) {
     return names[static_cast<int>(o)];
 }
 
-Case make_case(std::uint64_t seed, int index) {
+Case make_case(std::uint64_t seed, int index, const std::string& kind) {
     Random r(mix(seed, static_cast<std::uint64_t>(index) + 1000));
     Case c;
     c.index = index;
@@ -328,10 +328,12 @@ Case make_case(std::uint64_t seed, int index) {
     if (r.chance(25))
         edit(r, c.before, r.chance(50) ? "make alias" : "outline");
     c.after = c.before;
-    const int wanted = r.chance(60) ? 1 : r.between(2, 3);
-    for (int tries = 0; tries < 20 && static_cast<int>(c.edits.size()) < wanted; ++tries)
-        if (std::string kind = edit(r, c.after); !kind.empty())
-            c.edits.push_back(std::move(kind));
+    const int wanted = !kind.empty() || r.chance(60) ? 1 : r.between(2, 3);
+    for (int tries = 0; tries < 20 && static_cast<int>(c.edits.size()) < wanted; ++tries) {
+        std::string made = kind.empty() ? edit(r, c.after) : edit(r, c.after, kind);
+        if (!made.empty())
+            c.edits.push_back(std::move(made));
+    }
     // both have the same list, so that one index means the same in both
     while (c.before.functions.size() < c.after.functions.size()) {
         c.before.functions.push_back(c.after.functions[c.before.functions.size()]);

@@ -19,8 +19,9 @@ struct Case {
     std::vector<std::string> edits;
 };
 
-// The case of that number of a seed's batch: the same alone as among others.
-Case make_case(std::uint64_t seed, int index);
+// The case of that number of a seed's batch: the same alone as among others. A kind: an edit of
+// this kind and no other, where one can be made.
+Case make_case(std::uint64_t seed, int index, const std::string& kind = {});
 
 enum class Outcome {
     invalid, // the compiler does not take it
