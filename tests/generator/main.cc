@@ -79,7 +79,8 @@ void run_seed(const Options& o, std::uint64_t seed, int only, Tally& tally) {
     std::vector<Case> cases;
     for (int i = 0; i < o.cases; ++i)
         if (only < 0 || i == only)
-            cases.push_back(make_case(seed, i, o.edit));
+            if (Case c = make_case(seed, i, o.edit); !c.edits.empty())
+                cases.push_back(std::move(c));
     if (o.show)
         for (const Case& c : cases)
             for (int u = 0; u < units; ++u)

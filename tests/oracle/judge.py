@@ -22,6 +22,7 @@ class Account:
     units: set = field(default_factory=set)
     named: dict = field(default_factory=dict)  # name: set of units, '' where none is told
     replaced: set = field(default_factory=set)  # Things
+    idle: set = field(default_factory=set)  # Things that, it says, need nothing
     errors: list = field(default_factory=list)  # (code, name)
     texts: list = field(default_factory=list)
 
@@ -39,6 +40,9 @@ class Account:
         for item in document.get('contents', []):
             if item.get('role') == 'replacement':
                 a.replaced.add(Thing(item.get('unit', ''), plain(item['name'])))
+        for e in document.get('account', {}).get('entries', []):
+            if e.get('fate') in ('same', 'bound', 'unused', 'removed'):
+                a.idle.add(Thing(e.get('unit', ''), plain(e['name'])))
         for f in document.get('findings', []):
             if f.get('severity') == 'note' and not f['code'].startswith('account'):
                 continue
@@ -116,6 +120,8 @@ def judge(report, account):
         if c.kind in ('appeared', 'vanished'):
             moved.setdefault(t.name, {}).setdefault(c.kind, []).append(t)
     for t, c in sorted(report.functions.items()):
+        if c.kind == 'differs' and t in account.idle:
+            say(f'{t.unit}: {t.name} differs ({c.first}), and the account says it needs nothing')
         if c.kind == 'lines' or account.has(t):
             continue
         partners = moved.get(t.name, {})

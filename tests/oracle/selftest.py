@@ -107,6 +107,15 @@ class Oracle(unittest.TestCase):
         r = self.change('a > b', 'a >= b')
         self.objects(r, self.without(self.account(r), 'admit'), 'admit', 'differs')
 
+    def test_function_said_to_be_bound(self):
+        r = self.change('a > b', 'a >= b')
+        document = self.without(self.account(r), 'admit')
+        document['account'] = {'entries': [{'unit': 'one.o', 'name': 'admit',
+                                            'kind': 'function', 'fate': 'bound'}]}
+        self.objects(r, document, 'admit differs', 'the account says it needs nothing')
+        document['account']['entries'][0]['fate'] = 'replaced'
+        self.accepts(r, document)
+
     def test_named_by_a_finding(self):
         r = self.change('outside(x); }\n', 'outside(x) + 9; }\n', ONE)
         self.assertEqual({t.name for t in r.functions}, {'boot'})
