@@ -6,6 +6,6 @@ int main(int argc, char** argv) {
     return xlp::cli::run({"xlp-build",
                           "build live patches for the Xen hypervisor",
                           {payload_verb(), diff_verb(), verify_verb(), inspect_verb(), sign_verb(),
-                           report_verb(), units_verb(), matrix_verb()}},
+                           report_verb(), units_verb(), recipe_verb(), matrix_verb()}},
                          argc, argv);
 }
