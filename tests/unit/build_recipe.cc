@@ -32,8 +32,8 @@ protected:
             "                               version 2\n\n"
             "           x86: an example of\n           a title\n\n"
             "UPDATES IN VERSION 2\n====================\n\nPublic release.\n\n"
-            "RESOLUTION\n==========\n\nApplying the patch resolves this issue.\n\n" +
-            patches + "\n$ sha256sum xsa900*\n" + hashes + "$\n";
+            "RESOLUTION\n==========\n\nApplying the patch resolves this issue.\n\n"
+            + patches + "\n$ sha256sum xsa900*\n" + hashes + "$\n";
         ImportContext context{{}, newest, hashes_of(whole)};
         auto imported = import_text(whole, "advisory-900.txt", context);
         EXPECT_TRUE(imported);
@@ -127,19 +127,18 @@ TEST_F(Recipe, ShippedOnesHaveNoFault) {
 }
 
 TEST_F(Recipe, AnAdvisoryIsReadWithItsRangesGlobsAndHashes) {
-    const Imported i = text("xsa900.patch           xen-unstable\n"
-                            "xsa900-4.21-?.patch    Xen 4.21.x - Xen 4.19.x\n"
-                            "xsa900-4.18.patch      Xen 4.18.x, 4.17.x\n",
-                            hash_a + "  xsa900.patch\n" + hash_b + "  xsa900-4.21-2.patch\n" +
-                                hash_c + "  xsa900-4.21-1.patch\n" + hash_a +
-                                "  xsa900-4.18.patch\n");
+    const Imported i =
+        text("xsa900.patch           xen-unstable\n"
+             "xsa900-4.21-?.patch    Xen 4.21.x - Xen 4.19.x\n"
+             "xsa900-4.18.patch      Xen 4.18.x, 4.17.x\n",
+             hash_a + "  xsa900.patch\n" + hash_b + "  xsa900-4.21-2.patch\n" + hash_c
+                 + "  xsa900-4.21-1.patch\n" + hash_a + "  xsa900-4.18.patch\n");
     ASSERT_THAT(i.findings, IsEmpty());
     const AdvisoryRecipe& r = i.recipes.at(0);
     EXPECT_EQ(r.id(), "XSA-900");
     EXPECT_EQ(r.title, "x86: an example of a title");
     EXPECT_THAT(r.cves, ElementsAre("CVE-2031-1001", "CVE-2031-1002"));
-    EXPECT_THAT(branch_names(r),
-                ElementsAre("4.17", "4.18", "4.19", "4.20", "4.21", "master"));
+    EXPECT_THAT(branch_names(r), ElementsAre("4.17", "4.18", "4.19", "4.20", "4.21", "master"));
     EXPECT_THAT(files(r, "4.20"), ElementsAre("xsa900-4.21-1.patch", "xsa900-4.21-2.patch"));
     EXPECT_EQ(r.branches.at("4.17").patches[0].sha256, hash_a);
 }
@@ -159,8 +158,8 @@ TEST_F(Recipe, WhatIsNotUnderstoodIsSaid) {
     EXPECT_THAT(said, HasSubstr("`xsa901.patch' stands for no file"));
     EXPECT_THAT(said, HasSubstr("`everything old' is no branch"));
     EXPECT_THAT(said, HasSubstr("xsa900-extra.patch is published"));
-    const Imported known = text("xsa900.patch      xen-unstable - Xen 4.19.x\n",
-                                hash_a + "  xsa900.patch\n", "4.21");
+    const Imported known =
+        text("xsa900.patch      xen-unstable - Xen 4.19.x\n", hash_a + "  xsa900.patch\n", "4.21");
     EXPECT_THAT(known.findings, IsEmpty());
     EXPECT_THAT(branch_names(known.recipes[0]), ElementsAre("4.19", "4.20", "4.21", "master"));
 }
@@ -169,22 +168,24 @@ TEST_F(Recipe, AMetaFileHasPrerequisitesInOrderThatMayBeNull) {
     const std::string meta = R"({"XSA": 900, "SupportedVersions": ["master", "4.9"],
         "Trees": ["xen"], "Recipes": {
         "4.9": {"XenVersion": "4.9", "Recipes": {"xen": {
-            "StableRef": ")" + commit_1 + R"(",
+            "StableRef": ")" + commit_1
+                             + R"(",
             "Prereqs": [899, 898], "Patches": ["xsa900-4.9/*"]}}},
         "4.8": {"XenVersion": "4.8", "Recipes": {"xen": {
             "Prereqs": null, "Patches": ["xsa900.patch"]}}},
         "4.7": {"XenVersion": "4.7", "Recipes": {"xen": {"Prereqs": [], "Patches": []}}}}})";
-    const ImportContext context{{}, {}, {{"xsa900-4.9/0002-b.patch", hash_b},
-                                         {"xsa900-4.9/0001-a.patch", hash_a},
-                                         {"xsa900.patch", hash_c}}};
+    const ImportContext context{{},
+                                {},
+                                {{"xsa900-4.9/0002-b.patch", hash_b},
+                                 {"xsa900-4.9/0001-a.patch", hash_a},
+                                 {"xsa900.patch", hash_c}}};
     auto i = import_meta(meta, "xsa900.meta", context);
     ASSERT_TRUE(i);
     EXPECT_THAT(i->findings, IsEmpty());
     const AdvisoryRecipe& r = i->recipes.at(0);
     EXPECT_THAT(branch_names(r), ElementsAre("4.8", "4.9"));
     EXPECT_THAT(r.branches.at("4.9").needs, ElementsAre("XSA-899", "XSA-898"));
-    EXPECT_THAT(files(r, "4.9"),
-                ElementsAre("xsa900-4.9/0001-a.patch", "xsa900-4.9/0002-b.patch"));
+    EXPECT_THAT(files(r, "4.9"), ElementsAre("xsa900-4.9/0001-a.patch", "xsa900-4.9/0002-b.patch"));
     EXPECT_EQ(r.branches.at("4.9").patches_for, commit_1);
 }
 

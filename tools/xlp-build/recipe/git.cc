@@ -23,14 +23,15 @@ struct Commit {
 // One branch, as far as advisories go.
 struct Branch {
     std::string name, ref, fork;
-    std::vector<Commit> own;     // since it left master, oldest first
-    std::vector<Commit> before;  // on master until then
+    std::vector<Commit> own;                    // since it left master, oldest first
+    std::vector<Commit> before;                 // on master until then
     std::map<std::string, std::string> release; // by commit: the first release that has it
 };
 
 class Git {
 public:
-    Git(fs::path folder, std::stop_token stop) : folder_(std::move(folder)), stop_(std::move(stop)) {}
+    Git(fs::path folder, std::stop_token stop)
+        : folder_(std::move(folder)), stop_(std::move(stop)) {}
 
     Result<std::string> run(std::vector<std::string> arguments) const {
         Command c;
@@ -53,8 +54,7 @@ public:
         for (const std::string& ref : {"refs/heads/" + branch, "refs/remotes/origin/" + branch})
             if (run({"rev-parse", "--verify", "--quiet", ref}))
                 return ref;
-        return fail(bad_input("recipe.clone",
-                              fmt::format("The clone has no branch `{}'.", branch),
+        return fail(bad_input("recipe.clone", fmt::format("The clone has no branch `{}'.", branch),
                               "Fetch it: git fetch origin " + branch + ".",
                               {folder_.string(), {}, {}, 0}));
     }
@@ -76,8 +76,13 @@ std::vector<std::string> lines(const std::string& text) {
 // Commits of a range that name an advisory, oldest first.
 Result<std::vector<Commit>> commits(const Git& git, const std::string& range,
                                     const std::string& since) {
-    std::vector<std::string> arguments = {"log", "--reverse", "--topo-order", "--no-merges",
-                                          "--name-only", "-E", "-i",
+    std::vector<std::string> arguments = {"log",
+                                          "--reverse",
+                                          "--topo-order",
+                                          "--no-merges",
+                                          "--name-only",
+                                          "-E",
+                                          "-i",
                                           "--grep=xsa-[0-9]+|cve-[0-9]+",
                                           "--format=%x01%H%x02%cs%x02%s%x02%B%x02"};
     if (!since.empty())
@@ -179,14 +184,15 @@ std::vector<std::string> concerns_of(const std::set<std::string>& files) {
     for (const std::string& f : files) {
         if (starts_with_any(f, {"xen/"})) {
             hypervisor = true;
-            x86 = x86 && starts_with_any(f, {"xen/arch/x86/", "xen/include/asm-x86/",
-                                             "xen/drivers/passthrough/vtd/",
-                                             "xen/drivers/passthrough/amd/",
-                                             "xen/drivers/passthrough/x86/",
-                                             "xen/include/public/arch-x86/"});
-            arm = arm && starts_with_any(f, {"xen/arch/arm/", "xen/include/asm-arm/",
-                                             "xen/drivers/passthrough/arm/",
-                                             "xen/include/public/arch-arm"});
+            x86 = x86
+                  && starts_with_any(
+                      f, {"xen/arch/x86/", "xen/include/asm-x86/", "xen/drivers/passthrough/vtd/",
+                          "xen/drivers/passthrough/amd/", "xen/drivers/passthrough/x86/",
+                          "xen/include/public/arch-x86/"});
+            arm = arm
+                  && starts_with_any(f, {"xen/arch/arm/", "xen/include/asm-arm/",
+                                         "xen/drivers/passthrough/arm/",
+                                         "xen/include/public/arch-arm"});
         } else if (starts_with_any(f, {"tools/", "stubdom/"})) {
             tools = true;
         } else {
@@ -250,11 +256,11 @@ void take_branch(Gathering& g, const Branch& b, bool began_earlier,
 }
 
 Finding not_understood(const GitImport& from, const Branch& b, const Commit& c, std::string why) {
-    return warning("recipe.not-understood",
-                   fmt::format("Commit {} of branch {} ({}): {}", c.id.substr(0, 12), b.name,
-                               c.subject, why),
-                   "Look at it, and add it to the recipe by hand if it is a part of the fix.",
-                   {from.clone.string(), {}, {}, 0});
+    return warning(
+        "recipe.not-understood",
+        fmt::format("Commit {} of branch {} ({}): {}", c.id.substr(0, 12), b.name, c.subject, why),
+        "Look at it, and add it to the recipe by hand if it is a part of the fix.",
+        {from.clone.string(), {}, {}, 0});
 }
 
 void tell_not_understood(const GitImport& from, const std::vector<Branch>& branches,
@@ -267,14 +273,18 @@ void tell_not_understood(const GitImport& from, const std::vector<Branch>& branc
             for (const std::string& cve : c.naming.cves) {
                 const std::set<unsigned>& of = by_cve.at(cve);
                 if (of.size() != 1)
-                    findings.push_back(not_understood(
-                        from, b, c, fmt::format("it is {}, and no commit says of which one "
-                                                "advisory that is.", cve)));
+                    findings.push_back(
+                        not_understood(from, b, c,
+                                       fmt::format("it is {}, and no commit says of which one "
+                                                   "advisory that is.",
+                                                   cve)));
             }
             if (c.naming.cves.empty() && !c.naming.mentioned.empty()) {
-                Finding f = not_understood(
-                    from, b, c, fmt::format("it mentions XSA-{}, and does not say that it is a "
-                                            "part of it.", fmt::join(c.naming.mentioned, ", XSA-")));
+                Finding f =
+                    not_understood(from, b, c,
+                                   fmt::format("it mentions XSA-{}, and does not say that it is a "
+                                               "part of it.",
+                                               fmt::join(c.naming.mentioned, ", XSA-")));
                 f.severity = Severity::note;
                 findings.push_back(std::move(f));
             }
@@ -344,8 +354,8 @@ Findings check_commits(const AdvisoryRecipe& r, const fs::path& clone,
     const Git git(clone, stop);
     Findings findings;
     for (const auto& [name, fix] : r.branches) {
-        const Where where{r.file.string(), {}, {},
-                          r.branch_lines.contains(name) ? r.branch_lines.at(name) : 1};
+        const Where where{
+            r.file.string(), {}, {}, r.branch_lines.contains(name) ? r.branch_lines.at(name) : 1};
         auto ref = git.ref(name == "master" ? name : "stable-" + name);
         if (!ref) {
             for (Finding& f : ref.error()) {
@@ -357,13 +367,12 @@ Findings check_commits(const AdvisoryRecipe& r, const fs::path& clone,
         for (const auto* list : {&fix.prerequisites, &fix.commits})
             for (const std::string& id : *list)
                 if (!git.run({"cat-file", "-e", id + "^{commit}"}))
-                    findings.push_back(bad_input("recipe.commit",
-                                                 fmt::format("The clone has no commit {}.", id),
-                                                 "Fetch the branch, or correct the recipe.", where));
+                    findings.push_back(
+                        bad_input("recipe.commit", fmt::format("The clone has no commit {}.", id),
+                                  "Fetch the branch, or correct the recipe.", where));
                 else if (!git.run({"merge-base", "--is-ancestor", id, *ref}))
                     findings.push_back(bad_input(
-                        "recipe.commit",
-                        fmt::format("Commit {} is not on branch {}.", id, name),
+                        "recipe.commit", fmt::format("Commit {} is not on branch {}.", id, name),
                         "Name the commit that the branch has.", where));
     }
     return findings;

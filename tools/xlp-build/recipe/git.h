@@ -12,9 +12,9 @@ namespace xlp::build {
 
 // What a commit's message says of advisories.
 struct Naming {
-    std::set<unsigned> advisories;    // that it is, or is part of
-    std::set<std::string> cves;       // that it is
-    std::set<unsigned> mentioned;     // named in some other way: not taken for a fix
+    std::set<unsigned> advisories; // that it is, or is part of
+    std::set<std::string> cves;    // that it is
+    std::set<unsigned> mentioned;  // named in some other way: not taken for a fix
 };
 Naming read_naming(const std::string& message);
 

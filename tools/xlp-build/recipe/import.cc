@@ -134,8 +134,8 @@ std::vector<PublishedPatch> find_patches(const std::string& pattern, const Impor
         for (fs::recursive_directory_iterator it(context.patches, error), end; it != end;
              it.increment(error)) {
             const std::string name = fs::relative(it->path(), context.patches, error).string();
-            if (it->is_regular_file(error) &&
-                fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0)
+            if (it->is_regular_file(error)
+                && fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0)
                 names.insert(name);
         }
     auto fault = [&](const char* code, std::string why, std::string remedy) {
@@ -169,11 +169,11 @@ std::vector<PublishedPatch> find_patches(const std::string& pattern, const Impor
 
 Result<void> merge(AdvisoryRecipe& to, const AdvisoryRecipe& from) {
     if (!from.published.empty() && !to.published.empty() && from.published != to.published)
-        return fail(bad_input("recipe.contradiction",
-                              fmt::format("{} was published on {} or on {}.", to.id(),
-                                          to.published, from.published),
-                              "Import from one of the two.", {to.file.string(), {}, {}, 0}));
-    for (std::string AdvisoryRecipe::* member :
+        return fail(bad_input(
+            "recipe.contradiction",
+            fmt::format("{} was published on {} or on {}.", to.id(), to.published, from.published),
+            "Import from one of the two.", {to.file.string(), {}, {}, 0}));
+    for (std::string AdvisoryRecipe::*member :
          {&AdvisoryRecipe::title, &AdvisoryRecipe::published, &AdvisoryRecipe::committed})
         if ((to.*member).empty())
             to.*member = from.*member;
@@ -202,7 +202,7 @@ Result<void> merge(AdvisoryRecipe& to, const AdvisoryRecipe& from) {
 }
 
 void keep_what_was_added(AdvisoryRecipe& to, const AdvisoryRecipe& old) {
-    for (std::vector<std::string> AdvisoryRecipe::* member :
+    for (std::vector<std::string> AdvisoryRecipe::*member :
          {&AdvisoryRecipe::cves, &AdvisoryRecipe::config, &AdvisoryRecipe::hooks,
           &AdvisoryRecipe::xtf, &AdvisoryRecipe::known})
         add_missing(to.*member, old.*member);

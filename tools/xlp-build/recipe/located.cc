@@ -66,7 +66,8 @@ public:
                                            {file_, {}, {}, line_}));
         return true;
     }
-    bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& e) override {
+    bool parse_error(std::size_t, const std::string&,
+                     const nlohmann::detail::exception& e) override {
         std::string why = e.what(); // "[json.exception...] parse error at line 1, column 2: what"
         if (const std::size_t colon = why.find(": "); colon != why.npos)
             why = why.substr(colon + 2);

@@ -45,7 +45,8 @@ public:
         only(d, "", {"XSA", "SupportedVersions", "Trees", "Recipes"});
         auto recipes = d.find("Recipes");
         if (recipes == d.end() || !recipes->is_object())
-            return fail(bad_input("recipe.malformed", "It has no object `Recipes'.", {}, where("")));
+            return fail(
+                bad_input("recipe.malformed", "It has no object `Recipes'.", {}, where("")));
         for (const auto& [version, one] : recipes->items())
             branch(version, one, "/Recipes/" + pointer_step(version));
         result_.recipes.push_back(std::move(recipe_));
@@ -74,13 +75,13 @@ private:
 
     void branch(const std::string& version, const Json& one, const std::string& at) {
         static const std::regex form("master|[0-9]+\\.[0-9]+");
-        if (!std::regex_match(version, form) || !one.is_object() || !one.contains("Recipes") ||
-            !one["Recipes"].is_object())
+        if (!std::regex_match(version, form) || !one.is_object() || !one.contains("Recipes")
+            || !one["Recipes"].is_object())
             return tell(at, fmt::format("`{}' is no branch with `Recipes'.", version));
         only(one, at, {"XenVersion", "Recipes"});
         if (one.contains("XenVersion") && one["XenVersion"] != version)
-            tell(at + "/XenVersion", fmt::format("`{}' is said to be Xen {}.", version,
-                                                 one["XenVersion"].dump()));
+            tell(at + "/XenVersion",
+                 fmt::format("`{}' is said to be Xen {}.", version, one["XenVersion"].dump()));
         for (const auto& [tree, recipe] : one["Recipes"].items()) {
             const std::string place = at + "/Recipes/" + pointer_step(tree);
             if (tree == "xen")
@@ -142,7 +143,8 @@ private:
             std::string pattern = (*list)[i].get<std::string>();
             if (pattern.ends_with('/'))
                 pattern += '*';
-            for (PublishedPatch& p : find_patches(pattern, context_, where(place), result_.findings))
+            for (PublishedPatch& p :
+                 find_patches(pattern, context_, where(place), result_.findings))
                 f.patches.push_back(std::move(p));
         }
     }
@@ -163,7 +165,8 @@ std::string text_of(const Json& object, const char* key) {
 void index_entry(const Json& one, const fs::path& file, Imported& result) {
     static const std::regex day("([0-9]{4}-[0-9]{2}-[0-9]{2}).*");
     AdvisoryRecipe r;
-    const auto number = one.is_object() && one.contains("xsa") ? number_of(one["xsa"]) : std::nullopt;
+    const auto number =
+        one.is_object() && one.contains("xsa") ? number_of(one["xsa"]) : std::nullopt;
     if (!number) {
         result.findings.push_back(warning("recipe.not-understood", "An entry has no number `xsa'.",
                                           {}, {file.string(), {}, {}, 0}));
@@ -213,7 +216,8 @@ Result<Imported> import_index(const std::string& text, const fs::path& file) {
         list = &j;
     if (!list || !list->is_array())
         return fail(bad_input("recipe.unknown-kind", "This is no list of advisories.",
-                              "It is read as xsa.json: a list `xsas'.", {file.string(), {}, {}, 0}));
+                              "It is read as xsa.json: a list `xsas'.",
+                              {file.string(), {}, {}, 0}));
     Imported result;
     for (const Json& one : *list)
         index_entry(one, file, result);
@@ -243,8 +247,8 @@ Result<Imported> import_series(const std::string& text, const fs::path& file,
         }
         const auto numbers = advisories_of(name, *patch);
         if (numbers.empty())
-            result.findings.push_back(note("recipe.no-advisory",
-                                           fmt::format("{} is no advisory's.", name), {}, where));
+            result.findings.push_back(
+                note("recipe.no-advisory", fmt::format("{} is no advisory's.", name), {}, where));
         for (unsigned number : numbers) {
             AdvisoryRecipe& r = all[number];
             r.number = number;

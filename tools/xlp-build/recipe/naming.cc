@@ -21,7 +21,8 @@ const std::regex& says_what_it_is() {
     return form;
 }
 
-template <class F> void each(const std::string& line, const char* pattern, F&& take) {
+template <class F>
+void each(const std::string& line, const char* pattern, F&& take) {
     const std::regex form(pattern, std::regex::icase);
     for (std::sregex_iterator it(line.begin(), line.end(), form), end; it != end; ++it)
         take((*it)[1].str());

@@ -21,20 +21,36 @@ bool matches(const std::string& text, const char* pattern) {
     return std::regex_match(text, std::regex(pattern));
 }
 
-bool is_commit(const std::string& t) { return matches(t, "[0-9a-f]{40}"); }
-bool is_sha256(const std::string& t) { return matches(t, "[0-9a-f]{64}"); }
-bool is_cve(const std::string& t) { return matches(t, "CVE-[0-9]{4}-[0-9]{4,}"); }
-bool is_advisory(const std::string& t) { return matches(t, "XSA-[1-9][0-9]*"); }
-bool is_branch(const std::string& t) { return matches(t, "master|[0-9]+\\.[0-9]+"); }
-bool is_release(const std::string& t) { return matches(t, "[0-9]+\\.[0-9]+\\.[0-9]+"); }
-bool is_setting(const std::string& t) { return matches(t, "CONFIG_[A-Z0-9_]+=.+"); }
-bool is_text(const std::string& t) { return !t.empty() && t.find('\n') == t.npos; }
+bool is_commit(const std::string& t) {
+    return matches(t, "[0-9a-f]{40}");
+}
+bool is_sha256(const std::string& t) {
+    return matches(t, "[0-9a-f]{64}");
+}
+bool is_cve(const std::string& t) {
+    return matches(t, "CVE-[0-9]{4}-[0-9]{4,}");
+}
+bool is_advisory(const std::string& t) {
+    return matches(t, "XSA-[1-9][0-9]*");
+}
+bool is_branch(const std::string& t) {
+    return matches(t, "master|[0-9]+\\.[0-9]+");
+}
+bool is_release(const std::string& t) {
+    return matches(t, "[0-9]+\\.[0-9]+\\.[0-9]+");
+}
+bool is_setting(const std::string& t) {
+    return matches(t, "CONFIG_[A-Z0-9_]+=.+");
+}
+bool is_text(const std::string& t) {
+    return !t.empty() && t.find('\n') == t.npos;
+}
 
 // A path that stays below the folder that it is taken in.
 bool is_below(const std::string& t) {
     const fs::path p(t);
-    return !t.empty() && p.is_relative() &&
-           std::none_of(p.begin(), p.end(), [](const fs::path& part) { return part == ".."; });
+    return !t.empty() && p.is_relative()
+           && std::none_of(p.begin(), p.end(), [](const fs::path& part) { return part == ".."; });
 }
 
 bool is_concern(const std::string& t) {
@@ -229,10 +245,11 @@ Result<AdvisoryRecipe> read_advisory(const fs::path& file) {
                  "branches", "config", "hooks", "xtf", "known"});
     for (const char* key : {"recipe", "advisory", "title", "concerns", "branches"})
         if (!d.contains(key))
-            reader.fault("", fmt::format("There is no `{}'.", key), "docs/recipes.md has the form.");
+            reader.fault("", fmt::format("There is no `{}'.", key),
+                         "docs/recipes.md has the form.");
     if (d.contains("recipe") && d["recipe"] != 2)
-        reader.fault("/recipe", fmt::format("`recipe' is {}; this program knows form 2.",
-                                            d["recipe"].dump()));
+        reader.fault("/recipe",
+                     fmt::format("`recipe' is {}; this program knows form 2.", d["recipe"].dump()));
     read_number(reader, d, r);
     reader.list(r.cves, d, "", "cves", is_cve, "a number such as CVE-2026-23554");
     reader.one(r.title, d, "", "title", is_text, text_form);

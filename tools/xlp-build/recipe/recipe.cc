@@ -30,12 +30,12 @@ public:
     void visit(const std::string& id, Findings& findings) {
         if (auto it = std::find(way_.begin(), way_.end(), id); it != way_.end()) {
             const std::vector<std::string> cycle(it, way_.end());
-            findings.push_back(
-                xlp::build::at(*all_.at(id), branch_, "recipe.cycle",
-                   fmt::format("On branch {} each of these needs the next, and the last the first: "
-                               "{}.",
-                               branch_, fmt::join(cycle, ", ")),
-                   "One of them has to go before the others."));
+            findings.push_back(xlp::build::at(
+                *all_.at(id), branch_, "recipe.cycle",
+                fmt::format("On branch {} each of these needs the next, and the last the first: "
+                            "{}.",
+                            branch_, fmt::join(cycle, ", ")),
+                "One of them has to go before the others."));
             return;
         }
         auto r = all_.find(id);
@@ -109,10 +109,9 @@ Findings check_together(const std::vector<AdvisoryRecipe>& recipes) {
     std::set<std::string> branches;
     for (const AdvisoryRecipe& r : recipes) {
         if (auto [it, fresh] = all.emplace(r.id(), &r); !fresh)
-            findings.push_back(bad_input("recipe.twice",
-                                         fmt::format("{} is also in {}.", r.id(),
-                                                     it->second->file.string()),
-                                         "Keep one of them.", {r.file.string(), {}, {}, 1}));
+            findings.push_back(bad_input(
+                "recipe.twice", fmt::format("{} is also in {}.", r.id(), it->second->file.string()),
+                "Keep one of them.", {r.file.string(), {}, {}, 1}));
         for (const auto& [name, fix] : r.branches)
             branches.insert(name);
     }
@@ -120,8 +119,7 @@ Findings check_together(const std::vector<AdvisoryRecipe>& recipes) {
         for (const auto& [name, fix] : r.branches)
             for (const std::string& need : fix.needs) {
                 std::error_code ignored;
-                const fs::path beside =
-                    r.file.parent_path() / ("xsa-" + need.substr(4) + ".json");
+                const fs::path beside = r.file.parent_path() / ("xsa-" + need.substr(4) + ".json");
                 if (!all.contains(need) && !fs::exists(beside, ignored))
                     findings.push_back(
                         at(r, name, "recipe.needs",
@@ -160,6 +158,8 @@ Json to_json(const AdvisoryRecipe& r) {
     return j;
 }
 
-std::string recipe_text(const AdvisoryRecipe& r) { return to_json(r).dump(4) + "\n"; }
+std::string recipe_text(const AdvisoryRecipe& r) {
+    return to_json(r).dump(4) + "\n";
+}
 
 } // namespace xlp::build

@@ -19,15 +19,16 @@ struct PublishedPatch {
 };
 
 // What an advisory means for one branch. Either the branch is not affected, or it is fixed in a
-// release, or commits or patches fix it; commits and the release that brought them may both be known.
+// release, or commits or patches fix it; commits and the release that brought them may both be
+// known.
 struct BranchFix {
-    std::vector<std::string> commits;        // full ids, in the order in which they are applied
-    std::vector<PublishedPatch> patches;     // as published, in order
-    std::string patches_for;                 // the commit that the patches were prepared for
-    std::vector<std::string> prerequisites;  // commits that go before, and are no fix themselves
-    std::vector<std::string> needs;          // advisories that go before: "XSA-479"
-    std::string fixed_in;                    // the first release that has the fix: "4.17.6"
-    std::string not_affected;                // why, as a sentence
+    std::vector<std::string> commits;       // full ids, in the order in which they are applied
+    std::vector<PublishedPatch> patches;    // as published, in order
+    std::string patches_for;                // the commit that the patches were prepared for
+    std::vector<std::string> prerequisites; // commits that go before, and are no fix themselves
+    std::vector<std::string> needs;         // advisories that go before: "XSA-479"
+    std::string fixed_in;                   // the first release that has the fix: "4.17.6"
+    std::string not_affected;               // why, as a sentence
 };
 
 struct AdvisoryRecipe {
@@ -35,9 +36,9 @@ struct AdvisoryRecipe {
     unsigned number = 0;        // 480 of XSA-480
     std::vector<std::string> cves;
     std::string title;
-    std::string published; // "2026-03-17"; empty: not known
-    std::string committed; // the day on which the first fix entered xen.git
-    std::vector<std::string> concerns; // of concern_names()
+    std::string published;                     // "2026-03-17"; empty: not known
+    std::string committed;                     // the day on which the first fix entered xen.git
+    std::vector<std::string> concerns;         // of concern_names()
     std::map<std::string, BranchFix> branches; // "4.17"; "master"
     std::vector<std::string> config; // "CONFIG_HVM=y": settings without which nothing is to be done
     std::vector<std::string> hooks;  // sources beside the recipe that add hooks

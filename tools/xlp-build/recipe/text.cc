@@ -35,8 +35,8 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 bool is_patch_name(const std::string& word) {
     static const std::regex form(R"(xsa[0-9]+\S*)");
-    return std::regex_match(word, form) &&
-           (word.ends_with(".patch") || word.ends_with(".diff") || word.ends_with("/*"));
+    return std::regex_match(word, form)
+           && (word.ends_with(".patch") || word.ends_with(".diff") || word.ends_with("/*"));
 }
 
 // "Xen 4.18.x", "4.18", "xen-unstable", "Xen unstable": the branch; nothing for anything else.
@@ -169,8 +169,8 @@ private:
     // The lines of the resolution that begin with a patch's name.
     void table() {
         std::size_t i = at_;
-        while (i + 1 < lines_.size() &&
-               !(lines_[i] == "RESOLUTION" && lines_[i + 1].starts_with("====")))
+        while (i + 1 < lines_.size()
+               && !(lines_[i] == "RESOLUTION" && lines_[i + 1].starts_with("====")))
             ++i;
         if (i + 1 >= lines_.size())
             return tell(at_, "The advisory has no section RESOLUTION.");
@@ -203,8 +203,8 @@ private:
         if (!t.problem.empty())
             tell(line, fmt::format("Of {}: {}.", pattern, t.problem));
         for (const std::string& c : t.concerns)
-            if (std::find(recipe_.concerns.begin(), recipe_.concerns.end(), c) ==
-                recipe_.concerns.end())
+            if (std::find(recipe_.concerns.begin(), recipe_.concerns.end(), c)
+                == recipe_.concerns.end())
                 recipe_.concerns.push_back(c);
         const auto patches = find_patches(pattern, context_, where(line), result_.findings);
         for (const PublishedPatch& p : patches)
@@ -222,8 +222,8 @@ private:
         static const std::regex form(R"(([0-9a-f]{64})\s+\*?(\S+))");
         for (std::size_t i = at_; i < lines_.size(); ++i) {
             std::smatch m;
-            if (std::regex_match(lines_[i], m, form) && is_patch_name(m[2].str()) &&
-                !named_.contains(m[2].str()))
+            if (std::regex_match(lines_[i], m, form) && is_patch_name(m[2].str())
+                && !named_.contains(m[2].str()))
                 tell(i, fmt::format("{} is published, and it does not say for which branch.",
                                     m[2].str()));
         }

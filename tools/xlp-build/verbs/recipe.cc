@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-build recipe: advisories as facts: checked, listed, and made from what is published.
+#include "tools/xlp-build/recipe/recipe.h"
 #include "payload/base/file.h"
 #include "payload/base/json.h"
 #include "tools/common/interrupt.h"
 #include "tools/xlp-build/recipe/import.h"
-#include "tools/xlp-build/recipe/recipe.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <algorithm>
@@ -81,9 +81,8 @@ Result<void> list(const po::variables_map& vm, const cli::Output& out, Json& doc
     if (given.empty())
         given = {"."};
     auto recipes = read_all(given, findings);
-    std::sort(recipes.begin(), recipes.end(), [](const auto& a, const auto& b) {
-        return a.number < b.number;
-    });
+    std::sort(recipes.begin(), recipes.end(),
+              [](const auto& a, const auto& b) { return a.number < b.number; });
     doc["recipes"] = Json::array();
     for (const AdvisoryRecipe& r : recipes) {
         doc["recipes"].push_back(to_json(r));

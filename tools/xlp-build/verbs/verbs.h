@@ -15,5 +15,6 @@ cli::Verb verify_verb();
 cli::Verb units_verb();
 cli::Verb matrix_verb();
 cli::Verb recipe_verb();
+cli::Verb base_verb();
 
 } // namespace xlp::build
