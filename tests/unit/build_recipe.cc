@@ -81,7 +81,10 @@ TEST_F(Recipe, TextThatIsNoJsonIsToldWithItsLine) {
     EXPECT_EQ(r.error()[0].where.line, 3U);
     auto twice = read("xsa-7.json", "{\n\"recipe\": 2,\n\"recipe\": 2\n}\n");
     ASSERT_FALSE(twice);
-    EXPECT_THAT(twice.error()[0].why + twice.error()[1].why, HasSubstr("twice"));
+    std::string said;
+    for (const Finding& f : twice.error())
+        said += f.why;
+    EXPECT_THAT(said, HasSubstr("`recipe' is there twice"));
 }
 
 TEST_F(Recipe, WhatIsNeededMustBeThereAndMustNotGoInCircles) {
