@@ -2,6 +2,7 @@
 // The matrix's list of fixes, and its tables.
 #include "payload/base/file.h"
 #include "payload/base/json.h"
+#include "tools/xlp-build/matrix/advisories.h"
 #include "tools/xlp-build/matrix/recipes.h"
 #include "tools/xlp-build/matrix/run.h"
 #include "tools/xlp-build/source/tree.h"
@@ -114,6 +115,73 @@ TEST_F(Matrix, ABaseTakesPatchesThatApplyOneUponTheOther) {
     ASSERT_TRUE(clone.write_patch("HEAD", patches[1]));
     EXPECT_TRUE(clone.takes("HEAD^^", patches, folder_ / "s1").value());
     EXPECT_FALSE(clone.takes("HEAD^", patches, folder_ / "s2").value());
+}
+
+TEST_F(Matrix, ShardsMergedAreTheSameBytesAsOneRun) {
+    std::vector<MatrixCase> cases;
+    for (const char* name : {"xsa480", "xsa191", "xsa506", "xsa458", "xsa20"}) {
+        MatrixCase c;
+        c.branch = "debian-12";
+        c.name = name;
+        c.decided = "fixed";
+        c.why = "<since> 4.17.0";
+        cases.push_back(c);
+    }
+    MatrixSettings settings;
+    auto run = [&](const fs::path& to, const std::vector<MatrixCase>& part) {
+        std::vector<MatrixRow> rows;
+        for (const MatrixCase& c : part)
+            rows.push_back(run_case(c, Clone(folder_, {}), settings, {}).value());
+        fs::create_directories(folder_ / to);
+        ASSERT_TRUE(write_tables(folder_ / to, rows));
+    };
+    run("one", cases);
+    run("a", part_of(cases, *parse_shard("1/2")));
+    run("b", part_of(cases, *parse_shard("2/2")));
+    auto merged = merge_tables({folder_ / "a", folder_ / "b"});
+    ASSERT_TRUE(merged);
+    EXPECT_EQ(merged->size(), cases.size());
+    fs::create_directories(folder_ / "merged");
+    ASSERT_TRUE(write_tables(folder_ / "merged", *merged));
+    for (const char* file : {"table.json", "table.csv", "table.md", "junit.xml", "index.html"})
+        EXPECT_EQ(read_text(folder_ / "merged" / file).value(),
+                  read_text(folder_ / "one" / file).value())
+            << file;
+    const std::string html = read_text(folder_ / "one/index.html").value();
+    EXPECT_NE(html.find("&lt;since&gt;"), html.npos);
+    EXPECT_LT(html.find("xsa20<"), html.find("xsa191<"));
+    EXPECT_EQ(html.find("http"), html.npos); // needs nothing from elsewhere
+    EXPECT_FALSE(merge_tables({folder_ / "nothing"}));
+    for (const char* wrong : {"", "1", "0/2", "3/2", "1/2x", "a/b"})
+        EXPECT_FALSE(parse_shard(wrong)) << wrong;
+}
+
+TEST_F(Matrix, WhatNeedsNoBuildIsDecidedWithItsReason) {
+    Base base;
+    base.name = "debian-12";
+    base.branch = "4.17";
+    base.version = "4.17.10";
+    AdvisoryRecipe r;
+    r.number = 900;
+    r.concerns = {"hypervisor"};
+    auto decided = [&]() {
+        auto cases = advisory_cases({r}, {base}, true, {});
+        return cases ? cases->at(0).decided : cases.error()[0].code;
+    };
+    EXPECT_EQ(decided(), "nothing known");
+    r.branches["4.17"].commits = {"1"};
+    EXPECT_EQ(decided(), "");
+    r.branches["4.17"].fixed_in = "4.17.9";
+    EXPECT_EQ(decided(), "fixed");
+    r.branches["4.17"].fixed_in = "4.17.11";
+    EXPECT_EQ(decided(), "");
+    r.branches["4.17"].commits.clear();
+    EXPECT_EQ(decided(), "matrix.patches");
+    r.branches["4.17"].not_affected = "The code is newer.";
+    EXPECT_EQ(decided(), "not affected");
+    r.branches.clear();
+    r.concerns = {"tools"};
+    EXPECT_EQ(decided(), "not affected");
 }
 
 class Recipes : public Matrix {

@@ -36,7 +36,10 @@ struct MatrixCase {
     // Revisions to put them on top of ("RELEASE-4.17.0", "c35a2dcd3892^"): the first that takes
     // them.
     std::vector<std::string> bases;
-    std::optional<PatchRecipe> recipe{}; // instead of commits and bases
+    // Instead of bases: a hypervisor whose files are there. Commits, if any, go before its patches.
+    std::optional<PatchRecipe> recipe{};
+    // What is known without building: "fixed", "not affected", "nothing known"; and why.
+    std::string decided{}, why{};
 
     std::string id() const { return branch + "/" + name; }
 };

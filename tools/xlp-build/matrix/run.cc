@@ -66,6 +66,29 @@ void read_payload_document(MatrixRow& row, const Json& document, int status) {
     row.verdict = status == 0   ? "payload"
                   : status == 1 ? "refused"
                                 : fmt::format("exit code {}", status);
+    if (status != 0 && !row.codes.empty() && row.codes.front() == "patch.does-not-apply")
+        row.verdict = "does not apply";
+    if (status != 0 && !row.codes.empty() && row.codes.front() == "patch.already-applied")
+        row.verdict = "fixed";
+}
+
+// Whether a source has all of these already: each can be taken out of it again.
+Result<bool> has_already(const fs::path& source, const std::vector<fs::path>& patches,
+                         const std::stop_token& stop) {
+    for (const fs::path& patch : patches) {
+        Command c;
+        c.argv = {"patch", "--dry-run",
+                  "-R",    "-p1",
+                  "-F0",   "-f",
+                  "-d",    source.string(),
+                  "-i",    fs::absolute(patch).string()};
+        auto outcome = run_command(c, stop);
+        if (!outcome)
+            return fail(outcome);
+        if (!outcome->ok())
+            return false;
+    }
+    return !patches.empty();
 }
 
 std::string nested_verdict(const Json& document, int status) {
@@ -101,15 +124,22 @@ struct Prepared {
     std::string key;      // of everything that the result depends on
 };
 
-// From the clone: the hypervisor of the base, and the commits as patches in `folder`.
-Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
-                             const MatrixSettings& settings, const fs::path& folder,
-                             const std::stop_token& stop) {
+Result<void> write_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
+                           const fs::path& folder) {
     for (std::size_t i = 0; i < c.commits.size(); ++i) {
         p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
         if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
             return ok;
     }
+    return {};
+}
+
+// From the clone: the hypervisor of the base, and the commits as patches in `folder`.
+Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
+                             const MatrixSettings& settings, const fs::path& folder,
+                             const std::stop_token& stop) {
+    if (auto ok = write_commits(p, c, clone, folder); !ok)
+        return ok;
     std::string commit;
     for (const std::string& revision : c.bases) {
         auto id = clone.resolve(revision);
@@ -139,7 +169,7 @@ Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clon
 Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
                             const fs::path& folder, const std::stop_token& stop) {
     p.base = r.hypervisor;
-    p.patches = r.patches;
+    p.patches.insert(p.patches.end(), r.patches.begin(), r.patches.end());
     p.probe = r.probe;
     if (r.probe.extension() != ".c")
         return {};
@@ -162,6 +192,9 @@ Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSetti
 Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
                          const fs::path& folder, const std::stop_token& stop) {
     Prepared p;
+    if (c.recipe)
+        if (auto ok = write_commits(p, c, clone, folder); !ok)
+            return fail(ok);
     if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
                            : prepare_commits(p, c, clone, settings, folder, stop);
         !ok)
@@ -210,6 +243,8 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
                                      payload.string()};
     for (const fs::path& patch : p.patches)
         argv.insert(argv.end(), {"--patch", patch.string()});
+    if (!settings.toolchain.launcher.empty())
+        argv.insert(argv.end(), {"--launcher", settings.toolchain.launcher});
     if (const auto& recipe = row.about.recipe)
         argv.insert(argv.end(), recipe->words.begin(), recipe->words.end());
     const auto start = std::chrono::steady_clock::now();
@@ -263,15 +298,8 @@ std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixCase& c,
     const Json j = parse(*text);
     if (j.value("inputs", "") != key)
         return std::nullopt;
-    MatrixRow row;
+    MatrixRow row = row_from_json(j);
     row.about = c;
-    row.base = j.value("base", "");
-    row.verdict = j.value("verdict", "");
-    row.codes = j.value("codes", std::vector<std::string>());
-    row.why = j.value("why", "");
-    row.functions = j.value("functions", 0u);
-    row.size = j.value("size", std::uint64_t{0});
-    row.nested = j.value("nested", "");
     row.build_seconds = j.value("build_seconds", 0.0);
     row.nested_seconds = j.value("nested_seconds", 0.0);
     return row;
@@ -335,11 +363,16 @@ Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& co
 
 Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
                            const std::stop_token& stop) {
+    MatrixRow row;
+    row.about = c;
+    if (!c.decided.empty()) {
+        row.verdict = c.decided;
+        row.why = c.why;
+        return row;
+    }
     const fs::path folder = settings.output / c.branch / c.name;
     std::error_code error;
     fs::create_directories(folder, error);
-    MatrixRow row;
-    row.about = c;
     auto p = prepare(c, clone, settings, folder, stop);
     if (!p) {
         if (was_interrupted(p.error()))
@@ -355,6 +388,16 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     fs::remove(payload, error);
     if (auto ok = build(row, *p, payload, settings, stop); !ok)
         return fail(ok);
+    if (row.verdict == "does not apply") {
+        auto has = has_already(p->base.source, p->patches, stop);
+        if (!has)
+            return fail(has);
+        if (*has) {
+            row.verdict = "fixed";
+            row.codes.clear();
+            row.why = "The source of this base has the fix: it can be taken out again.";
+        }
+    }
     const bool can_try =
         !settings.xlp_qa.empty() && !p->base.xen.empty() && !p->base.kernel.empty();
     if (row.verdict == "payload" && can_try)
@@ -362,6 +405,8 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
             return fail(ok);
     Json j = to_json(row);
     j["inputs"] = p->key;
+    j["build_seconds"] = row.build_seconds;
+    j["nested_seconds"] = row.nested_seconds;
     if (auto ok = write_file(folder / "row.json", j.dump(2) + "\n"); !ok)
         return fail(ok);
     return row;

@@ -25,8 +25,10 @@ struct MatrixSettings {
 // What became of one fix.
 struct MatrixRow {
     MatrixCase about;
-    std::string base;               // the one of about.bases that it was put on; empty for a recipe
-    std::string verdict;            // "payload", "refused"; anything else is a failure
+    std::string base; // the one of about.bases that it was put on; empty for a recipe
+    // "payload", "refused" (cannot be live-patched), "fixed" (in this base), "not affected",
+    // "nothing known", "does not apply"; anything else is a failure
+    std::string verdict;
     std::vector<std::string> codes; // of the refusals, each once
     std::string why;                // of the first of them
     unsigned functions = 0;         // replaced
@@ -34,9 +36,7 @@ struct MatrixRow {
     std::string nested;             // "passed", "failed at apply xsa480", "" where not run
     double build_seconds = 0, nested_seconds = 0; // wall clock
 
-    bool good() const {
-        return (verdict == "payload" && nested.rfind("failed", 0) != 0) || verdict == "refused";
-    }
+    bool good() const;
 };
 
 // The hypervisor that a fix goes on top of, built as a whole from a commit of the clone, once for
@@ -51,8 +51,19 @@ Result<BaseHypervisor> base_hypervisor(const Clone&, const std::string& commit,
 Result<MatrixRow> run_case(const MatrixCase&, const Clone&, const MatrixSettings&,
                            const std::stop_token&);
 
+// Without times: the same inputs give the same document.
 Json to_json(const MatrixRow&);
-// table.json, table.csv, table.md
-Result<void> write_tables(const std::filesystem::path& folder, const std::vector<MatrixRow>&);
+MatrixRow row_from_json(const Json&);
+// table.json, table.csv, table.md, junit.xml and index.html, sorted; and times.csv, which differs
+// from run to run.
+Result<void> write_tables(const std::filesystem::path& folder, std::vector<MatrixRow>);
+
+// What people read, in one file that needs no other: rows by fix, columns by branch or base.
+std::string page(const std::vector<MatrixRow>&);
+std::string junit(const std::vector<MatrixRow>&);
+
+// The rows of the table.json of each folder, as one list. Errors: `matrix.merge` (no table; two
+// that say different things of one cell).
+Result<std::vector<MatrixRow>> merge_tables(const std::vector<std::filesystem::path>& folders);
 
 } // namespace xlp::build

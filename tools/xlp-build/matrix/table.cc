@@ -5,8 +5,10 @@
 #include "tools/xlp-build/matrix/run.h"
 #include "tools/xlp-build/source/tree.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace xlp::build {
@@ -16,26 +18,31 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string csv(const std::vector<MatrixRow>& rows) {
-    std::string text =
-        "branch,name,base,verdict,codes,functions,size,nested,build_seconds,nested_seconds\n";
+    std::string text = "branch,name,base,verdict,codes,functions,size,nested\n";
     for (const MatrixRow& r : rows)
-        text += fmt::format("{},{},{},{},{},{},{},{},{:.1f},{:.1f}\n", r.about.branch, r.about.name,
-                            r.base, r.verdict, fmt::join(r.codes, " "), r.functions, r.size,
-                            r.nested, r.build_seconds, r.nested_seconds);
+        text += fmt::format("{},{},{},{},{},{},{},{}\n", r.about.branch, r.about.name, r.base,
+                            r.verdict, fmt::join(r.codes, " "), r.functions, r.size, r.nested);
+    return text;
+}
+
+std::string times(const std::vector<MatrixRow>& rows) {
+    std::string text = "branch,name,build_seconds,nested_seconds\n";
+    for (const MatrixRow& r : rows)
+        text += fmt::format("{},{},{:.1f},{:.1f}\n", r.about.branch, r.about.name, r.build_seconds,
+                            r.nested_seconds);
     return text;
 }
 
 std::string markdown(const std::vector<MatrixRow>& rows) {
-    std::string text = "| branch | fix | base | verdict | functions | bytes | nested | s |\n"
-                       "|---|---|---|---|---|---|---|---|\n";
+    std::string text = "| branch | fix | base | verdict | functions | bytes | nested |\n"
+                       "|---|---|---|---|---|---|---|\n";
     for (const MatrixRow& r : rows) {
         const std::string verdict =
             r.codes.empty() ? r.verdict
                             : fmt::format("{}: `{}`", r.verdict, fmt::join(r.codes, "`, `"));
-        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {:.1f} |\n", r.about.branch,
-                            r.about.name, r.base, verdict,
-                            r.functions ? std::to_string(r.functions) : "",
-                            r.size ? std::to_string(r.size) : "", r.nested, r.build_seconds);
+        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", r.about.branch, r.about.name,
+                            r.base, verdict, r.functions ? std::to_string(r.functions) : "",
+                            r.size ? std::to_string(r.size) : "", r.nested);
     }
     return text;
 }
@@ -52,18 +59,80 @@ Json to_json(const MatrixRow& r) {
             {"why", r.why},
             {"functions", r.functions},
             {"size", r.size},
-            {"nested", r.nested},
-            {"build_seconds", r.build_seconds},
-            {"nested_seconds", r.nested_seconds}};
+            {"nested", r.nested}};
 }
 
-Result<void> write_tables(const fs::path& folder, const std::vector<MatrixRow>& rows) {
+MatrixRow row_from_json(const Json& j) {
+    MatrixRow row;
+    row.about.branch = j.value("branch", "");
+    row.about.name = j.value("name", "");
+    row.about.commits = j.value("commits", std::vector<std::string>());
+    row.base = j.value("base", "");
+    row.verdict = j.value("verdict", "");
+    row.codes = j.value("codes", std::vector<std::string>());
+    row.why = j.value("why", "");
+    row.functions = j.value("functions", 0U);
+    row.size = j.value("size", std::uint64_t{0});
+    row.nested = j.value("nested", "");
+    return row;
+}
+
+bool MatrixRow::good() const {
+    if (verdict == "payload")
+        return !nested.starts_with("failed");
+    for (const char* known :
+         {"refused", "fixed", "not affected", "nothing known", "does not apply"})
+        if (verdict == known)
+            return true;
+    return false;
+}
+
+Result<std::vector<MatrixRow>> merge_tables(const std::vector<fs::path>& folders) {
+    std::map<std::string, Json> cells;
+    Findings faults;
+    auto fault = [&](const fs::path& file, std::string why) {
+        faults.push_back(bad_input("matrix.merge", std::move(why),
+                                   "Merge folders that `xlp-build matrix --shard' filled.",
+                                   {file.string(), {}, {}, 0}));
+    };
+    for (const fs::path& folder : folders) {
+        const fs::path file = folder / "table.json";
+        auto text = read_text(file);
+        if (!text) {
+            append(faults, text.error());
+            continue;
+        }
+        const Json table = Json::parse(*text, nullptr, false);
+        if (!table.is_array()) {
+            fault(file, "This is no table.");
+            continue;
+        }
+        for (const Json& j : table) {
+            const std::string id = row_from_json(j).about.id();
+            if (auto [it, fresh] = cells.emplace(id, j); !fresh && it->second != j)
+                fault(file, fmt::format("Of {} it says something else than another.", id));
+        }
+    }
+    if (!faults.empty())
+        return fail(std::move(faults));
+    std::vector<MatrixRow> rows;
+    for (const auto& [id, j] : cells)
+        rows.push_back(row_from_json(j));
+    return rows;
+}
+
+Result<void> write_tables(const fs::path& folder, std::vector<MatrixRow> rows) {
+    std::sort(rows.begin(), rows.end(),
+              [](const MatrixRow& a, const MatrixRow& b) { return a.about.id() < b.about.id(); });
     Json list = Json::array();
     for (const MatrixRow& r : rows)
         list.push_back(to_json(r));
     for (const auto& [name, text] : {std::pair{"table.json", list.dump(2) + "\n"},
                                      {"table.csv", csv(rows)},
-                                     {"table.md", markdown(rows)}})
+                                     {"table.md", markdown(rows)},
+                                     {"junit.xml", junit(rows)},
+                                     {"index.html", page(rows)},
+                                     {"times.csv", times(rows)}})
         if (auto ok = write_file(folder / name, text); !ok)
             return ok;
     return {};

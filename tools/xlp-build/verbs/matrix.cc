@@ -5,8 +5,10 @@
 #include "tools/common/cache.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/process.h"
+#include "tools/xlp-build/matrix/advisories.h"
 #include "tools/xlp-build/matrix/recipes.h"
 #include "tools/xlp-build/matrix/run.h"
+#include "tools/xlp-build/recipe/import.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <algorithm>
@@ -61,11 +63,12 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
         fs::absolute(vm.count("cache") ? fs::path(text(vm, "cache")) : cache::default_folder());
     s.config = by_branch(vm, "config");
     s.toolchain.cc = text(vm, "cc");
+    s.toolchain.launcher = text(vm, "launcher");
     s.toolchain.jobs = std::max(1u, std::thread::hardware_concurrency());
     s.kernel = text(vm, "kernel");
     std::error_code error;
     s.xlp_build = fs::read_symlink("/proc/self/exe", error);
-    if (!s.kernel.empty() || vm.count("branches")) {
+    if (!s.kernel.empty() || vm.count("branches") || vm.count("prove")) {
         auto qa = find_qa(s.xlp_build);
         if (!qa)
             return fail(qa);
@@ -83,7 +86,34 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
     return s;
 }
 
-Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
+// Recipes of advisories, one case for each base.
+Result<std::vector<MatrixCase>> cases_on_bases(const po::variables_map& vm) {
+    std::vector<AdvisoryRecipe> recipes;
+    std::vector<Base> bases;
+    Findings faults;
+    for (const fs::path& file : recipe_files(vm["list"].as<Strings>())) {
+        auto r = read_advisory(file);
+        if (r)
+            recipes.push_back(std::move(*r));
+        else
+            append(faults, std::move(r.error()));
+    }
+    append(faults, check_together(recipes));
+    for (const std::string& name : vm["base"].as<Strings>()) {
+        auto b = open_base(name);
+        if (b)
+            bases.push_back(std::move(*b));
+        else
+            append(faults, std::move(b.error()));
+    }
+    if (!faults.empty())
+        return fail(std::move(faults));
+    return advisory_cases(recipes, bases, vm.count("git") != 0, text(vm, "patches"));
+}
+
+Result<std::vector<MatrixCase>> cases_given(const po::variables_map& vm) {
+    if (vm.count("base"))
+        return cases_on_bases(vm);
     std::vector<MatrixCase> cases;
     Branches branches;
     if (vm.count("branches")) {
@@ -108,6 +138,14 @@ Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
                                   "Name one of xen.git with --git.", {given, {}, {}, 0}));
         cases.insert(cases.end(), more->begin(), more->end());
     }
+    return cases;
+}
+
+Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
+    auto given = cases_given(vm);
+    if (!given)
+        return given;
+    std::vector<MatrixCase> cases = std::move(*given);
     if (vm.count("only")) {
         const Strings only = vm["only"].as<Strings>();
         std::erase_if(cases, [&](const MatrixCase& c) {
@@ -116,7 +154,18 @@ Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
             });
         });
     }
-    return cases;
+    if (!vm.count("shard"))
+        return cases;
+    const auto shard = parse_shard(text(vm, "shard"));
+    if (!shard)
+        return fail(
+            Finding{"usage",
+                    Severity::error,
+                    Failure::usage,
+                    {},
+                    fmt::format("--shard takes a part such as 1/3, not `{}'.", text(vm, "shard")),
+                    {}});
+    return part_of(std::move(cases), *shard);
 }
 
 // What the rows come to.
@@ -130,9 +179,36 @@ std::string total(const std::vector<MatrixRow>& rows) {
         count([](const MatrixRow& r) { return !r.good(); }));
 }
 
+// The results of several folders as one: their tables, and what is beside them.
+Result<void> merge(const Strings& folders, const fs::path& output, const cli::Output& out) {
+    std::vector<fs::path> from(folders.begin(), folders.end());
+    auto rows = merge_tables(from);
+    if (!rows)
+        return fail(rows);
+    std::error_code error;
+    fs::create_directories(output, error);
+    for (const fs::path& folder : from)
+        for (const MatrixRow& r : *rows)
+            if (fs::is_directory(folder / r.about.id(), error)) {
+                fs::create_directories((output / r.about.id()).parent_path(), error);
+                fs::copy(folder / r.about.id(), output / r.about.id(),
+                         fs::copy_options::recursive | fs::copy_options::overwrite_existing, error);
+                if (error)
+                    return fail(environment("file.unwritable", error.message() + ".",
+                                            "Check the free space.",
+                                            {(output / r.about.id()).string(), {}, {}, 0}));
+            }
+    out.text(total(*rows));
+    return write_tables(output, std::move(*rows));
+}
+
 Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Json& doc,
                         Findings& findings) {
     InterruptGuard guard;
+    if (Strings given = vm["list"].as<Strings>(); given.front() == "merge") {
+        given.erase(given.begin());
+        return merge(given, text(vm, "output"), out);
+    }
     auto cases = cases_of(vm);
     if (!cases)
         return fail(cases);
@@ -184,7 +260,7 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
 cli::Verb matrix_verb() {
     cli::Verb v;
     v.name = "matrix";
-    v.arguments = "RECIPE|LIST... -o DIR [--branches FILE] [--git DIR]";
+    v.arguments = "RECIPE|LIST... -o DIR [--base NAME...] [--branches FILE] [--git DIR]";
     v.summary = "build every recipe, or every fix of a list on its base, and try each";
     v.positional = {"list..."};
     const auto list = [] { return po::value<Strings>(); };
@@ -197,8 +273,19 @@ cli::Verb matrix_verb() {
         "list of branches; repeatable)")("git", one()->value_name("DIR"),
                                          "for lists: a clone of xen.git; only read")(
         "output,o", one()->required()->value_name("DIR"),
-        "results: table.{json,csv,md}, and a folder for each fix. What is there and has the same "
-        "inputs is not done again")(
+        "results: index.html, junit.xml, table.{json,csv,md}, and a folder for each fix. What is "
+        "there and has the same "
+        "inputs is not done again")("base", list()->value_name("NAME|DIR"),
+                                    "for recipes of advisories (xsa-NNN.json, or a folder of "
+                                    "them): the bases to build each for "
+                                    "(repeatable)")(
+        "patches", one()->value_name("DIR"),
+        "the patches as published, instead of --git; checked by hash")(
+        "prove", "with --base: xlp-qa tries each payload where the base has a kernel")(
+        "shard", one()->value_name("I/N"),
+        "do only the I-th of N parts; `matrix merge DIR... -o DIR' puts them together")(
+        "launcher", one()->default_value("")->value_name("CMD"),
+        "put before each compilation: ccache, distcc")(
         "kernel", one()->value_name("FILE"),
         "dom0 kernel; with it, xlp-qa tries each payload (a branch's files may name one)")(
         "config", list()->value_name("[BRANCH=]FILE"),
@@ -208,10 +295,13 @@ cli::Verb matrix_verb() {
         "jobs,j", po::value<unsigned>()->default_value(1)->value_name("N"),
         "fixes at a time; each compiles on all processors")("cache", one()->value_name("DIR"),
                                                             "default: ~/.cache/xlp");
-    v.examples = "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
-                 "      --xen debian-4.17=$HOME/.cache/xlp/debian-xen-4.17 -o results\n"
-                 "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
-                 "      --config 4.17=debian-4.17.config -o results\n";
+    v.examples =
+        "  xlp-build matrix xen-patches/recipes --base debian-12 --git xen.git --shard 1/2 -o a\n"
+        "  xlp-build matrix merge a b -o results\n"
+        "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
+        "      --xen debian-4.17=$HOME/.cache/xlp/debian-xen-4.17 -o results\n"
+        "  xlp-build matrix xsas.csv --git xen.git --kernel boot/vmlinuz-6.1.0-amd64 \\\n"
+        "      --config 4.17=debian-4.17.config -o results\n";
     v.run = run_matrix;
     return v;
 }

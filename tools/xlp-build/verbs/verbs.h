@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The verbs of xlp-build; each in a file of its own, cmd_<verb>.cc.
+// The verbs of xlp-build; each in a file of its own.
 #pragma once
 
 #include "tools/common/cli.h"
@@ -11,8 +11,10 @@ cli::Verb diff_verb();
 cli::Verb inspect_verb();
 cli::Verb sign_verb();
 cli::Verb report_verb();
-cli::Verb verify_verb(); // cmd_verify.cc
+cli::Verb verify_verb();
 cli::Verb units_verb();
 cli::Verb matrix_verb();
+cli::Verb recipe_verb();
+cli::Verb base_verb();
 
 } // namespace xlp::build

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/matrix/advisories.h"
+
+#include "payload/base/file.h"
+#include "payload/base/hash.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// 4.17.5 is at least 4.17.2.
+bool at_least(const std::string& version, const std::string& release) {
+    auto numbers = [](const std::string& text) {
+        std::vector<unsigned long> list;
+        const char* at = text.c_str();
+        for (char* end = nullptr;; at = end + 1) {
+            list.push_back(std::strtoul(at, &end, 10));
+            if (*end != '.')
+                return list;
+        }
+    };
+    return numbers(version) >= numbers(release);
+}
+
+void decide(MatrixCase& c, const char* what, std::string why) {
+    c.decided = what;
+    c.why = std::move(why);
+}
+
+// The published patches of a fix, each with the hash that it was published with.
+void take_patches(MatrixCase& c, const BranchFix& fix, const AdvisoryRecipe& r,
+                  const fs::path& folder, Findings& faults) {
+    for (const PublishedPatch& p : fix.patches) {
+        const fs::path path = folder / p.file;
+        auto bytes = read_file(path);
+        if (!bytes)
+            append(faults, bytes.error());
+        else if (sha256_hex(*bytes) != p.sha256)
+            faults.push_back(bad_input("matrix.patches",
+                                       fmt::format("This is not the patch of {} that was "
+                                                   "published: its hash differs.",
+                                                   r.id()),
+                                       "Get it once more.", {path.string(), {}, {}, 0}));
+        else
+            c.recipe->patches.push_back(path);
+    }
+}
+
+MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs::path& patches,
+                   Findings& faults) {
+    MatrixCase c;
+    c.branch = b.name;
+    c.name = fmt::format("xsa{}", r.number);
+    auto found = r.branches.find(b.branch);
+    if (!r.touches_hypervisor()) {
+        decide(c, "not affected", "The advisory does not concern the hypervisor.");
+        return c;
+    }
+    if (found == r.branches.end()) {
+        decide(c, "nothing known", fmt::format("The recipe says nothing of {}.", b.branch));
+        return c;
+    }
+    const BranchFix& fix = found->second;
+    if (!fix.not_affected.empty()) {
+        decide(c, "not affected", fix.not_affected);
+        return c;
+    }
+    if (!fix.fixed_in.empty() && at_least(b.version, fix.fixed_in)) {
+        decide(c, "fixed", fmt::format("Xen {} has it since {}.", b.version, fix.fixed_in));
+        return c;
+    }
+    c.recipe = PatchRecipe{};
+    c.recipe->hypervisor = {b.path("source"), b.path("config"), b.path("xen_syms"),
+                            b.path("hypervisor"), b.path("kernel")};
+    c.recipe->words = {"--advisory", r.id(), "--title", r.title};
+    for (const std::string& cve : r.cves)
+        c.recipe->words.insert(c.recipe->words.end(), {"--cve", cve});
+    if (clone && !fix.commits.empty()) {
+        c.commits = fix.prerequisites;
+        c.commits.insert(c.commits.end(), fix.commits.begin(), fix.commits.end());
+    } else if (!patches.empty() && !fix.patches.empty()) {
+        take_patches(c, fix, r, patches, faults);
+    } else {
+        auto line = r.branch_lines.find(b.branch);
+        faults.push_back(
+            bad_input("matrix.patches",
+                      fmt::format("{} is fixed on {} by {}, and the text of these is not there.",
+                                  r.id(), b.branch, fix.commits.empty() ? "patches" : "commits"),
+                      "Name a clone of xen.git with --git, or a folder of patches with --patches.",
+                      {r.file.string(), {}, {}, line == r.branch_lines.end() ? 1 : line->second}));
+    }
+    return c;
+}
+
+} // namespace
+
+Result<std::vector<MatrixCase>> advisory_cases(const std::vector<AdvisoryRecipe>& recipes,
+                                               const std::vector<Base>& bases, bool clone,
+                                               const fs::path& patches) {
+    std::vector<MatrixCase> cases;
+    Findings faults;
+    for (const Base& b : bases)
+        for (const AdvisoryRecipe& r : recipes)
+            cases.push_back(case_of(r, b, clone, patches, faults));
+    if (!faults.empty())
+        return fail(std::move(faults));
+    return cases;
+}
+
+std::optional<Shard> parse_shard(const std::string& text) {
+    const std::size_t slash = text.find('/');
+    if (slash == text.npos)
+        return std::nullopt;
+    Shard s;
+    const char *middle = text.data() + slash, *end = text.data() + text.size();
+    auto first = std::from_chars(text.data(), middle, s.number);
+    auto second = std::from_chars(middle + 1, end, s.of);
+    if (first.ec != std::errc() || first.ptr != middle || second.ec != std::errc()
+        || second.ptr != end || s.number < 1 || s.number > s.of)
+        return std::nullopt;
+    return s;
+}
+
+std::vector<MatrixCase> part_of(std::vector<MatrixCase> cases, Shard shard) {
+    std::sort(cases.begin(), cases.end(),
+              [](const MatrixCase& a, const MatrixCase& b) { return a.id() < b.id(); });
+    std::vector<MatrixCase> part;
+    for (std::size_t i = shard.number - 1; i < cases.size(); i += shard.of)
+        part.push_back(std::move(cases[i]));
+    return part;
+}
+
+} // namespace xlp::build

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-build/recipe/import.h"
+
+#include "payload/base/file.h"
+#include "payload/base/hash.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fnmatch.h>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+
+namespace xlp::build {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+enum class Kind { text, meta, index, series, unknown };
+
+Kind kind_of(const std::string& text, const fs::path& file) {
+    const std::size_t first = text.find_first_not_of(" \t\r\n");
+    if (first != text.npos && (text[first] == '{' || text[first] == '[')) {
+        const Json j = Json::parse(text, nullptr, false);
+        if (j.is_object() && j.contains("XSA"))
+            return Kind::meta;
+        return file.extension() == ".meta" ? Kind::meta : Kind::index;
+    }
+    if (text.find("Xen Security Advisory") != text.npos)
+        return Kind::text;
+    return file.filename() == "series" ? Kind::series : Kind::unknown;
+}
+
+Result<Imported> import_file(const ImportRequest& request, const std::string& text,
+                             const fs::path& file, const ImportContext& context) {
+    switch (kind_of(text, file)) {
+    case Kind::text:
+        return import_text(text, file, context);
+    case Kind::meta:
+        return import_meta(text, file, context);
+    case Kind::index:
+        return import_index(text, file);
+    case Kind::series:
+        if (request.git.branches.size() != 1)
+            return fail(bad_input("recipe.series", "A series does not say which branch it is for.",
+                                  "Say it with --branch.", {file.string(), {}, {}, 0}));
+        return import_series(text, file, request.git.branches.front());
+    case Kind::unknown:
+        break;
+    }
+    return fail(bad_input("recipe.unknown-kind",
+                          "This is no advisory's text, no .meta file, no xsa.json and no series.",
+                          "docs/recipes.md says what is read.", {file.string(), {}, {}, 0}));
+}
+
+// One recipe for each advisory; what contradicts is told for all of them.
+Result<void> gather(std::map<unsigned, AdvisoryRecipe>& all, std::vector<AdvisoryRecipe> more) {
+    Findings faults;
+    for (AdvisoryRecipe& r : more) {
+        auto [it, fresh] = all.emplace(r.number, r);
+        if (fresh)
+            continue;
+        if (auto ok = merge(it->second, r); !ok)
+            append(faults, std::move(ok.error()));
+    }
+    if (!faults.empty())
+        return fail(std::move(faults));
+    return {};
+}
+
+void add_missing(std::vector<std::string>& to, const std::vector<std::string>& from) {
+    for (const std::string& s : from)
+        if (std::find(to.begin(), to.end(), s) == to.end())
+            to.push_back(s);
+}
+
+} // namespace
+
+Result<Imported> import_recipes(const ImportRequest& request, const std::stop_token& stop) {
+    std::map<unsigned, AdvisoryRecipe> all;
+    Imported result;
+    Findings faults;
+    std::vector<std::pair<fs::path, std::string>> texts;
+    ImportContext context{request.patches, request.newest, {}};
+    for (const fs::path& file : request.files) {
+        auto text = read_text(file, 16U << 20);
+        if (!text) {
+            append(faults, std::move(text.error()));
+            continue;
+        }
+        context.hashes.merge(hashes_of(*text));
+        texts.emplace_back(file, std::move(*text));
+    }
+    for (const auto& [file, text] : texts) {
+        auto one = import_file(request, text, file, context);
+        if (!one) {
+            append(faults, std::move(one.error()));
+            continue;
+        }
+        append(result.findings, std::move(one->findings));
+        if (auto ok = gather(all, std::move(one->recipes)); !ok)
+            append(faults, std::move(ok.error()));
+    }
+    if (!faults.empty())
+        return fail(std::move(faults));
+    if (!request.git.clone.empty()) {
+        GitImport git = request.git;
+        if (git.advisories.empty())
+            for (const auto& [number, r] : all)
+                git.advisories.insert(number);
+        auto one = import_git(git, stop);
+        if (!one)
+            return fail(one);
+        append(result.findings, std::move(one->findings));
+        if (auto ok = gather(all, std::move(one->recipes)); !ok)
+            return fail(ok);
+    }
+    for (auto& [number, r] : all) {
+        std::sort(r.cves.begin(), r.cves.end());
+        result.recipes.push_back(std::move(r));
+    }
+    return result;
+}
+
+std::vector<PublishedPatch> find_patches(const std::string& pattern, const ImportContext& context,
+                                         const Where& where, Findings& findings) {
+    std::set<std::string> names;
+    for (const auto& [name, hash] : context.hashes)
+        if (fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0)
+            names.insert(name);
+    std::error_code error;
+    if (!context.patches.empty())
+        for (fs::recursive_directory_iterator it(context.patches, error), end; it != end;
+             it.increment(error)) {
+            const std::string name = fs::relative(it->path(), context.patches, error).string();
+            if (it->is_regular_file(error)
+                && fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0)
+                names.insert(name);
+        }
+    auto fault = [&](const char* code, std::string why, std::string remedy) {
+        findings.push_back(warning(code, std::move(why), std::move(remedy), where));
+    };
+    if (names.empty())
+        fault("recipe.not-understood",
+              fmt::format("`{}' stands for no file whose hash is known.", pattern),
+              "Give the advisory's text as well, which has the hashes, or the folder of patches "
+              "with --patches.");
+    std::vector<PublishedPatch> patches;
+    for (const std::string& name : names) {
+        auto published = context.hashes.find(name);
+        std::string hash = published == context.hashes.end() ? "" : published->second;
+        const fs::path path = context.patches / name;
+        if (!context.patches.empty() && fs::exists(path, error)) {
+            auto bytes = read_file(path);
+            const std::string found = bytes ? sha256_hex(*bytes) : "";
+            if (!hash.empty() && found != hash)
+                fault("recipe.hash",
+                      fmt::format("{} has the hash {}, and was published with {}.", path.string(),
+                                  found, hash),
+                      "Get it once more.");
+            else if (hash.empty())
+                hash = found;
+        }
+        patches.push_back({name, hash});
+    }
+    return patches;
+}
+
+Result<void> merge(AdvisoryRecipe& to, const AdvisoryRecipe& from) {
+    if (!from.published.empty() && !to.published.empty() && from.published != to.published)
+        return fail(bad_input(
+            "recipe.contradiction",
+            fmt::format("{} was published on {} or on {}.", to.id(), to.published, from.published),
+            "Import from one of the two.", {to.file.string(), {}, {}, 0}));
+    for (std::string AdvisoryRecipe::*member :
+         {&AdvisoryRecipe::title, &AdvisoryRecipe::published, &AdvisoryRecipe::committed})
+        if ((to.*member).empty())
+            to.*member = from.*member;
+    add_missing(to.cves, from.cves);
+    add_missing(to.concerns, from.concerns);
+    if (to.concerns.size() > 1) // "other" only stands for nothing better
+        std::erase(to.concerns, "other");
+    add_missing(to.known, from.known);
+    for (const auto& [name, fix] : from.branches) {
+        auto [it, fresh] = to.branches.emplace(name, fix);
+        if (fresh)
+            continue;
+        BranchFix& mine = it->second;
+        if (mine.commits.empty())
+            mine.commits = fix.commits;
+        if (mine.patches.empty())
+            mine.patches = fix.patches;
+        if (mine.patches_for.empty())
+            mine.patches_for = fix.patches_for;
+        if (mine.fixed_in.empty())
+            mine.fixed_in = fix.fixed_in;
+        add_missing(mine.prerequisites, fix.prerequisites);
+        add_missing(mine.needs, fix.needs);
+    }
+    return {};
+}
+
+void keep_what_was_added(AdvisoryRecipe& to, const AdvisoryRecipe& old) {
+    for (std::vector<std::string> AdvisoryRecipe::*member :
+         {&AdvisoryRecipe::cves, &AdvisoryRecipe::config, &AdvisoryRecipe::hooks,
+          &AdvisoryRecipe::xtf, &AdvisoryRecipe::known})
+        add_missing(to.*member, old.*member);
+    std::sort(to.cves.begin(), to.cves.end());
+    if (!old.title.empty())
+        to.title = old.title;
+    if (to.published.empty())
+        to.published = old.published;
+    for (const auto& [name, fix] : old.branches) {
+        BranchFix& mine = to.branches.emplace(name, fix).first->second;
+        add_missing(mine.needs, fix.needs);
+        add_missing(mine.prerequisites, fix.prerequisites);
+    }
+}
+
+std::vector<fs::path> recipe_files(const std::vector<std::string>& given) {
+    static const std::regex form("xsa-([0-9]{1,6})\\.json");
+    std::vector<fs::path> files;
+    for (const std::string& g : given) {
+        std::error_code error;
+        if (!fs::is_directory(g, error)) {
+            files.emplace_back(g);
+            continue;
+        }
+        std::vector<std::pair<unsigned long, fs::path>> found;
+        for (fs::directory_iterator it(g, error), end; !error && it != end; it.increment(error)) {
+            std::smatch m;
+            const std::string name = it->path().filename().string();
+            if (std::regex_match(name, m, form))
+                found.emplace_back(std::stoul(m[1].str()), it->path());
+        }
+        std::sort(found.begin(), found.end());
+        for (auto& [number, path] : found)
+            files.push_back(std::move(path));
+    }
+    return files;
+}
+
+std::optional<std::pair<unsigned, unsigned>> advisory_range(const std::string& text) {
+    static const std::regex form("(?:XSA-)?([0-9]{1,6})(?:\\.\\.(?:XSA-)?([0-9]{1,6}))?");
+    std::smatch m;
+    if (!std::regex_match(text, m, form))
+        return std::nullopt;
+    const auto first = static_cast<unsigned>(std::stoul(m[1].str()));
+    const auto last = m[2].matched ? static_cast<unsigned>(std::stoul(m[2].str())) : first;
+    if (last < first)
+        return std::nullopt;
+    return std::pair(first, last);
+}
+
+} // namespace xlp::build
