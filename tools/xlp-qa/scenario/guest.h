@@ -29,6 +29,7 @@ struct GuestParts {
     std::filesystem::path busybox; // statically linked
     std::filesystem::path xlp;     // our tool, or one that takes the same verbs
     std::filesystem::path modules; // lib/modules/VERSION
+    std::filesystem::path launcher; // xlp-qa-guest; empty: left out
 };
 
 // The initramfs: an uncompressed cpio archive. The same parts give the same bytes. Errors name
