@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <sys/stat.h>
 
 namespace xlp::qa {
@@ -32,13 +33,18 @@ void write_member(archive* a, const Member& m, unsigned inode) {
     archive_entry_set_nlink(entry.get(), S_ISDIR(m.mode) ? 2 : 1);
     if (S_ISLNK(m.mode))
         archive_entry_set_symlink(entry.get(), m.data.c_str());
-    if (S_ISREG(m.mode))
-        archive_entry_set_size(entry.get(), static_cast<la_int64_t>(m.data.size()));
+    // libarchive takes no member of unknown size, not even a folder
+    archive_entry_set_size(entry.get(),
+                           S_ISREG(m.mode) ? static_cast<la_int64_t>(m.data.size()) : 0);
     archive_entry_set_rdevmajor(entry.get(), m.major);
     archive_entry_set_rdevminor(entry.get(), m.minor);
-    archive_write_header(a, entry.get());
-    if (S_ISREG(m.mode))
-        archive_write_data(a, m.data.data(), m.data.size());
+    const bool written =
+        archive_write_header(a, entry.get()) == ARCHIVE_OK
+        && (!S_ISREG(m.mode)
+            || archive_write_data(a, m.data.data(), m.data.size())
+                   == static_cast<la_ssize_t>(m.data.size()));
+    if (!written)
+        throw std::logic_error(fmt::format("{}: {}", m.path, archive_error_string(a)));
 }
 
 } // namespace

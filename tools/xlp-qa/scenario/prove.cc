@@ -32,7 +32,8 @@ void add_applied(Scenario& s, const std::vector<Payload>& payloads) {
 std::string fault_of_life(const Outcome& o) {
     for (const StepResult& s : o.steps)
         if (s.step.verb != "xtf" && s.verdict != Verdict::passed && s.verdict != Verdict::skipped)
-            return fmt::format("step `{}' {}", s.step.name, to_string(s.verdict));
+            return fmt::format("step `{}' {}{}", s.step.name, to_string(s.verdict),
+                               s.verdict == Verdict::died && o.death ? ", " + o.death->reason : "");
     return {};
 }
 
