@@ -27,8 +27,9 @@ protected:
               R"({"name": "xsa-1", "environments": ["pv64", "hvm64"], "variations": []})");
         write("tests/xsa-1/test-hvm64-xsa-1.cfg",
               "vcpus=3\ntype=\"hvm\"\nviridian = [ \"base\", \"stimer\" ]\n# hap = 0\n");
-        write("tests/xsa-2/info.json",
-              R"({"name": "xsa-2", "environments": ["hvm32pae"], "variations": ["hap", "shadow"]})");
+        write(
+            "tests/xsa-2/info.json",
+            R"({"name": "xsa-2", "environments": ["hvm32pae"], "variations": ["hap", "shadow"]})");
         write("tests/xsa-2/test-hvm32pae-xsa-2~shadow.cfg", "hap = 0\nnestedhvm = 1\n");
     }
     fs::path at(const std::string& name) { return folder->path() / name; }

@@ -2,9 +2,9 @@
 #include "tools/xlp-qa/launcher/domain.h"
 
 extern "C" {
+#include <xen/hvm/params.h>
 #include <xenctrl.h>
 #include <xenguest.h>
-#include <xen/hvm/params.h>
 }
 
 #include <cerrno>
@@ -74,9 +74,8 @@ Domain Xen::start(const Wish& wish) {
     if (wish.kind != Kind::pv) {
         config.flags = XEN_DOMCTL_CDF_hvm | (hap ? XEN_DOMCTL_CDF_hap : 0u)
                        | (wish.nested ? XEN_DOMCTL_CDF_nested_virt : 0u);
-        config.arch.emulation_flags = wish.kind == Kind::pvh
-                                          ? XEN_X86_EMU_LAPIC
-                                          : XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
+        config.arch.emulation_flags =
+            wish.kind == Kind::pvh ? XEN_X86_EMU_LAPIC : XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI;
     }
     Domain d;
     d.kind = wish.kind;
@@ -106,7 +105,8 @@ void Xen::configure(Domain& d, const Wish& wish, bool hap) {
               "HVM_PARAM_VIRIDIAN");
     if (wish.nested && !hap)
         throw std::runtime_error("Nested virtualization needs nested paging.");
-    check(apply_policy(xc_cpuid_apply_policy, control_, d.id, wish.nested), "xc_cpuid_apply_policy");
+    check(apply_policy(xc_cpuid_apply_policy, control_, d.id, wish.nested),
+          "xc_cpuid_apply_policy");
     d.console_port = static_cast<unsigned>(xc_evtchn_alloc_unbound(control_, d.id, 0));
 }
 

@@ -45,8 +45,9 @@ Order parse(const std::vector<std::string>& words) {
     for (std::size_t i = 2; i < words.size(); ++i) {
         const std::size_t equals = words[i].find('=');
         const std::string key = words[i].substr(0, equals);
-        const unsigned value =
-            equals == std::string::npos ? 1 : static_cast<unsigned>(std::stoul(words[i].substr(equals + 1)));
+        const unsigned value = equals == std::string::npos
+                                   ? 1
+                                   : static_cast<unsigned>(std::stoul(words[i].substr(equals + 1)));
         if (key == "memory")
             order.wish.memory_mib = value;
         else if (key == "vcpus")

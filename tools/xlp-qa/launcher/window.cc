@@ -2,9 +2,9 @@
 #include "tools/xlp-qa/launcher/window.h"
 
 extern "C" {
+#include <xen/io/console.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
-#include <xen/io/console.h>
 }
 
 #include <atomic>
@@ -12,14 +12,12 @@ extern "C" {
 
 namespace launcher {
 
-Page::Page(unsigned domain, unsigned long frame)
-    : memory_(xenforeignmemory_open(nullptr, 0)) {
+Page::Page(unsigned domain, unsigned long frame) : memory_(xenforeignmemory_open(nullptr, 0)) {
     const xen_pfn_t frames[] = {frame};
     if (!memory_)
         throw std::runtime_error("A guest's memory cannot be mapped.");
     int error = 0;
-    page_ =
-        xenforeignmemory_map(memory_, domain, PROT_READ | PROT_WRITE, 1, frames, &error);
+    page_ = xenforeignmemory_map(memory_, domain, PROT_READ | PROT_WRITE, 1, frames, &error);
     if (error && page_) {
         xenforeignmemory_unmap(memory_, page_, 1);
         page_ = nullptr;

@@ -33,14 +33,18 @@ Result<Accelerator> choose_accelerator(const std::string& wish) {
     if (wish == "tcg")
         return Accelerator{"tcg", "as asked"};
     if (wish != "auto" && wish != "kvm")
-        return fail(Finding{"usage", Severity::error, Failure::usage, {},
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
                             fmt::format("There is no accelerator `{}'.", wish),
                             "Give auto, kvm or tcg."});
     const std::string why_not = obstacle();
     if (why_not.empty())
         return Accelerator{"kvm", "hardware virtualization nests here"};
     if (wish == "kvm")
-        return fail(environment("qa.no-kvm", fmt::format("KVM cannot run a hypervisor: {}.", why_not),
+        return fail(environment("qa.no-kvm",
+                                fmt::format("KVM cannot run a hypervisor: {}.", why_not),
                                 "Use --accel tcg."));
     return Accelerator{"tcg", why_not};
 }

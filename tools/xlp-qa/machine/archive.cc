@@ -38,11 +38,10 @@ void write_member(archive* a, const Member& m, unsigned inode) {
                            S_ISREG(m.mode) ? static_cast<la_int64_t>(m.data.size()) : 0);
     archive_entry_set_rdevmajor(entry.get(), m.major);
     archive_entry_set_rdevminor(entry.get(), m.minor);
-    const bool written =
-        archive_write_header(a, entry.get()) == ARCHIVE_OK
-        && (!S_ISREG(m.mode)
-            || archive_write_data(a, m.data.data(), m.data.size())
-                   == static_cast<la_ssize_t>(m.data.size()));
+    const bool written = archive_write_header(a, entry.get()) == ARCHIVE_OK
+                         && (!S_ISREG(m.mode)
+                             || archive_write_data(a, m.data.data(), m.data.size())
+                                    == static_cast<la_ssize_t>(m.data.size()));
     if (!written)
         throw std::logic_error(fmt::format("{}: {}", m.path, archive_error_string(a)));
 }

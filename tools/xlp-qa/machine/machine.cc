@@ -78,9 +78,8 @@ std::vector<std::string> Machine::arguments(const BootImage& image) {
     std::vector<std::string> all = {
         "-accel",
         image.accelerator == "tcg" && image.cpus != 1 ? "tcg,thread=single" : image.accelerator,
-        "-cpu", image.cpu, "-machine", "pc", "-m",
-        fmt::format("{}M", image.memory_mib), "-nodefaults", "-no-user-config", "-no-reboot",
-        "-display", "none",
+        "-cpu", image.cpu, "-machine", "pc", "-m", fmt::format("{}M", image.memory_mib),
+        "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
         // the descriptors are those that start() passes
         "-chardev", "socket,id=serial,fd=3", "-serial", "chardev:serial", "-chardev",
         "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control", "-drive",

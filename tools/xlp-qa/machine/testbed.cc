@@ -111,7 +111,8 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
     if (!kernel_file.empty() && modules.empty())
         findings.push_back(no_modules(assets.kernel));
     else if (!kernel_file.empty())
-        initramfs = keep(make_initramfs({assets.busybox, assets.xlp, modules, assets.launcher}), findings);
+        initramfs =
+            keep(make_initramfs({assets.busybox, assets.xlp, modules, assets.launcher}), findings);
     if (has_errors(findings))
         return fail(std::move(findings));
 

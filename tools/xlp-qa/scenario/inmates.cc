@@ -15,7 +15,11 @@ namespace xlp::qa {
 namespace {
 
 Finding usage(const std::string& why) {
-    return {"usage", Severity::error, Failure::usage, {}, why,
+    return {"usage",
+            Severity::error,
+            Failure::usage,
+            {},
+            why,
             "Give --guest FILE[,kind=pv|pvh|hvm][,number=N][,memory=MIB][,vcpus=N]."};
 }
 
@@ -36,7 +40,8 @@ Result<Inmate> parse_inmate(const std::string& text) {
         const std::size_t equals = std::min(word.find('='), word.size());
         const std::string key = word.substr(0, equals);
         const std::string value = word.substr(std::min(equals + 1, word.size()));
-        const bool ok = key == "kind" ? (g.kind = value, value == "pv" || value == "pvh" || value == "hvm")
+        const bool ok = key == "kind"
+                            ? (g.kind = value, value == "pv" || value == "pvh" || value == "hvm")
                         : key == "number" ? set_number(value, g.number)
                         : key == "memory" ? set_number(value, g.memory_mib)
                         : key == "vcpus"  ? set_number(value, g.vcpus)

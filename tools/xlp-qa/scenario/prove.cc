@@ -52,9 +52,9 @@ Proof conclude(const XtfSeen& before, const XtfSeen& applied) {
         return Proof::skipped;
     if (applied.end != XtfEnd::success)
         return Proof::unclear;
-    return is_vulnerable(before.end)         ? Proof::closed
+    return is_vulnerable(before.end)       ? Proof::closed
            : before.end == XtfEnd::success ? Proof::no_hole
-                                             : Proof::unclear;
+                                           : Proof::unclear;
 }
 
 Result<XtfProof> prove(const Testbed& bed, const XtfTest& test,

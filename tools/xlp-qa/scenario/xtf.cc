@@ -41,14 +41,10 @@ unsigned viridian_bits(const std::string& value) {
     if (value == "1")
         return 1 | 1 << 2 | 1 << 5 | 1 << 6; // libxl's defaults
     const std::pair<const char*, unsigned> words[] = {
-        {"\"base\"", 1 | 1 << 1},
-        {"\"time_ref_count\"", 1 << 2},
-        {"\"reference_tsc\"", 1 << 3},
-        {"\"hcall_remote_tlb_flush\"", 1 << 4},
-        {"\"apic_assist\"", 1 << 5},
-        {"\"crash_ctl\"", 1 << 6},
-        {"\"synic\"", 1 << 7},
-        {"\"stimer\"", 1 << 2 | 1 << 7 | 1 << 8},
+        {"\"base\"", 1 | 1 << 1},      {"\"time_ref_count\"", 1 << 2},
+        {"\"reference_tsc\"", 1 << 3}, {"\"hcall_remote_tlb_flush\"", 1 << 4},
+        {"\"apic_assist\"", 1 << 5},   {"\"crash_ctl\"", 1 << 6},
+        {"\"synic\"", 1 << 7},         {"\"stimer\"", 1 << 2 | 1 << 7 | 1 << 8},
         {"\"hcall_ipi\"", 1 << 9}};
     unsigned bits = 0;
     for (const auto& [word, mask] : words)
@@ -199,9 +195,9 @@ XtfSeen xtf_seen(const Outcome& o, const std::string& name) {
     seen.log = s->log;
     if (s->verdict == Verdict::died && o.death) {
         const DeathKind kind = o.death->kind;
-        seen.end = kind == DeathKind::hang                                     ? XtfEnd::hang
+        seen.end = kind == DeathKind::hang                                ? XtfEnd::hang
                    : kind == DeathKind::panic || kind == DeathKind::reset ? XtfEnd::died
-                                                                               : XtfEnd::unknown;
+                                                                          : XtfEnd::unknown;
         seen.why = o.death->reason + (o.death->place.empty() ? "" : ", at " + o.death->place);
         return seen;
     }
@@ -214,13 +210,14 @@ XtfSeen xtf_seen(const Outcome& o, const std::string& name) {
                 seen.end = e;
     } else if (std::regex_search(s->output, match, end)) {
         seen.end = match[1] == "none" ? XtfEnd::hang : XtfEnd::crash;
-        seen.why = match[1] == "none" ? fmt::format("the guest did not end in {} s", guest_seconds)
-                                      : fmt::format("the guest ended with reason {}",
-                                                    match[1].str());
+        seen.why = match[1] == "none"
+                       ? fmt::format("the guest did not end in {} s", guest_seconds)
+                       : fmt::format("the guest ended with reason {}", match[1].str());
     } else {
         const std::size_t at = s->output.find("error: ");
-        seen.why = at == std::string::npos ? "it could not be started"
-                                           : s->output.substr(at + 7, s->output.find('\n', at) - at - 7);
+        seen.why = at == std::string::npos
+                       ? "it could not be started"
+                       : s->output.substr(at + 7, s->output.find('\n', at) - at - 7);
     }
     return seen;
 }

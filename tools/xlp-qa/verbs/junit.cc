@@ -84,10 +84,10 @@ void append_proofs(pugi::xml_node suites, const std::vector<XtfProof>& proofs) {
             set(child(c, "skipped"), "message",
                 p.why.empty() ? to_string(p.proof) : to_string(p.proof) + (": " + p.why));
         std::string said;
-        for (const auto& [state, seen] : {std::pair{"before", &p.before}, {"applied", &p.applied},
-                                          {"reverted", &p.reverted}}) {
-            said += fmt::format("{}: {} {}\n{}", state, to_string(seen->end), seen->why,
-                                seen->console);
+        for (const auto& [state, seen] :
+             {std::pair{"before", &p.before}, {"applied", &p.applied}, {"reverted", &p.reverted}}) {
+            said +=
+                fmt::format("{}: {} {}\n{}", state, to_string(seen->end), seen->why, seen->console);
             for (const std::string& line : seen->log)
                 said += "(XEN) " + line + '\n';
         }

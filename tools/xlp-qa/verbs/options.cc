@@ -90,9 +90,9 @@ po::options_description machine_options() {
         ("xen-args", text()->value_name("TEXT"), "added to Xen's command line")     //
         ("kernel-args", text()->value_name("TEXT"), "added to dom0's command line") //
         ("accel", text()->default_value("auto")->value_name("kvm|tcg"),
-         "hardware or emulation; auto: hardware where it nests")                          //
+         "hardware or emulation; auto: hardware where it nests") //
         ("cpu", text()->value_name("MODEL"),
-         "QEMU's name for the processor; default: qemu64,+svm,+npt, or host with kvm")    //
+         "QEMU's name for the processor; default: qemu64,+svm,+npt, or host with kvm") //
         ("launcher", text()->value_name("FILE"),
          "the xlp-qa-guest that starts guests in dom0; default: installed with xlp-qa");
     return d;

@@ -37,8 +37,8 @@ std::vector<std::string> proof_lines(const std::vector<XtfProof>& proofs, bool a
                                   p.why.empty() ? "" : " (" + p.why + ")"));
         if (p.proof == Proof::not_testable)
             continue;
-        for (const auto& [state, seen] : {std::pair{"before", &p.before}, {"applied", &p.applied},
-                                          {"reverted", &p.reverted}}) {
+        for (const auto& [state, seen] :
+             {std::pair{"before", &p.before}, {"applied", &p.applied}, {"reverted", &p.reverted}}) {
             out.push_back(fmt::format("  {:<9} {}", state, word(*seen)));
             if (all)
                 append_evidence(out, state, *seen);
@@ -65,10 +65,10 @@ Findings findings_of(const std::vector<XtfProof>& proofs) {
     for (const XtfProof& p : proofs) {
         const Where where{p.test.label(), {}, {}, 0};
         if (p.proof == Proof::open)
-            f.push_back(refusal("qa.xtf-open",
-                                fmt::format("With the payload applied, the test says: {}.",
-                                            word(p.applied)),
-                                {}, where));
+            f.push_back(refusal(
+                "qa.xtf-open",
+                fmt::format("With the payload applied, the test says: {}.", word(p.applied)), {},
+                where));
         else if (p.proof != Proof::closed)
             f.push_back(warning("qa.xtf-no-proof",
                                 fmt::format("The test proves nothing: {}{}.", to_string(p.proof),

@@ -32,7 +32,10 @@ Result<Plan> plan_of(const po::variables_map& vm) {
 Result<std::vector<XtfTest>> tests_of(const po::variables_map& vm) {
     const std::vector<std::string> wanted = list_option(vm, "test");
     if (wanted.empty() != !vm.count("xtf"))
-        return fail(Finding{"usage", Severity::error, Failure::usage, {},
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
                             "--xtf and --test belong together.",
                             "Give --xtf DIR --test NAME[:ENV]."});
     return wanted.empty() ? std::vector<XtfTest>() : find_xtf_tests(text_option(vm, "xtf"), wanted);

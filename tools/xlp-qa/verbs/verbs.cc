@@ -28,9 +28,9 @@ cli::Verb run_verb(int cancel) {
         "file", list()->value_name("FILE"), "a further file for the probe's folder (repeatable)")(
         "guest", list()->value_name("FILE[,KEY=VALUE...]"),
         "a guest that lives through every step (repeatable); keys: kind (pv, pvh, hvm), number, "
-        "memory, vcpus")("xtf", po::value<std::string>()->value_name("DIR"), "a built XTF")(
-        "test", list()->value_name("NAME[:ENV]"),
-        "its test that the payloads are proven by (repeatable)");
+        "memory, vcpus")("xtf", po::value<std::string>()->value_name("DIR"),
+                         "a built XTF")("test", list()->value_name("NAME[:ENV]"),
+                                        "its test that the payloads are proven by (repeatable)");
     return {"run",
             "PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
             "try payloads (several: a stack) in a real hypervisor under QEMU",

@@ -32,8 +32,12 @@ Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Find
                  int cancel) {
     const std::vector<std::string> wanted = list_option(vm, "test");
     if (wanted.empty() != (vm.count("all") > 0))
-        return fail(Finding{"usage", Severity::error, Failure::usage, {},
-                            "Which tests?", "Give --all, or --test NAME[:ENV]."});
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
+                            "Which tests?",
+                            "Give --all, or --test NAME[:ENV]."});
     auto tests = find_xtf_tests(text_option(vm, "xtf"), wanted);
     if (!tests)
         return fail(tests);
@@ -70,10 +74,10 @@ Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Find
             entry["with"] = seen_json(with[i]);
             line += fmt::format(" {:<8}", to_string(with[i].end));
             if (is_worse(plain.end, with[i].end))
-                findings.push_back(refusal(
-                    "qa.xtf-worse",
-                    fmt::format("{}: {} without the payloads, {} with them.", t.label(),
-                                to_string(plain.end), to_string(with[i].end))));
+                findings.push_back(
+                    refusal("qa.xtf-worse",
+                            fmt::format("{}: {} without the payloads, {} with them.", t.label(),
+                                        to_string(plain.end), to_string(with[i].end))));
         }
         if (!blind.empty())
             line += fmt::format(" not testable here: {}", blind);
