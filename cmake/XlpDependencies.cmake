@@ -27,6 +27,7 @@ if(XLP_BUILD_BUILDER)
     xlp_pkg(LIBDW libdw libdw-dev)
     xlp_pkg(CAPSTONE capstone libcapstone-dev)
     xlp_pkg(LIBARCHIVE libarchive libarchive-dev)
+    xlp_pkg(PUGIXML pugixml libpugixml-dev)
 endif()
 if(XLP_BUILD_HOST)
     xlp_pkg(TOMLPLUSPLUS tomlplusplus libtomlplusplus-dev)
@@ -42,7 +43,8 @@ endif()
 
 # imported targets are per directory unless made global
 foreach(t fmt::fmt nlohmann_json::nlohmann_json tl::expected Boost::program_options OpenSSL::Crypto
-          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE PkgConfig::LIBARCHIVE PkgConfig::TOMLPLUSPLUS)
+          PkgConfig::LIBELF PkgConfig::LIBDW PkgConfig::CAPSTONE PkgConfig::LIBARCHIVE PkgConfig::PUGIXML
+          PkgConfig::TOMLPLUSPLUS)
     if(TARGET ${t})
         get_target_property(_imported ${t} IMPORTED)
         if(_imported)

@@ -29,9 +29,9 @@ prepare() {
     tool run fix.livepatch --xen junk --xen-syms none --kernel junk "${common[@]}" --json
     exits 3
     json_agrees
-    json 'any(.findings[]; .code == "qa.not_xen")'
+    json 'any(.findings[]; .code == "qa.not-xen")'
     json 'any(.findings[]; .code == "qa.unreadable" and (.file | endswith("none")))'
-    json 'any(.findings[]; .code == "qa.no_modules")'
+    json 'any(.findings[]; .code == "qa.no-modules")'
 }
 
 @test "a folder of modules without the modules is bad input" {
@@ -40,7 +40,7 @@ prepare() {
     tool run fix.livepatch --xen junk --xen-syms junk --kernel junk --modules modules \
         "${common[@]}" --json
     exits 3
-    json 'any(.findings[]; .code == "qa.no_module" and (.why | contains("virtio_blk")))'
+    json 'any(.findings[]; .code == "qa.no-module" and (.why | contains("virtio_blk")))'
 }
 
 @test "a missing emulator is a matter of the environment, exit 4" {
@@ -48,14 +48,14 @@ prepare() {
     tool run fix.livepatch --xen junk --xen-syms junk --kernel junk --qemu ./none "${common[@]}" \
         --json
     exits 4
-    json 'any(.findings[]; .code == "qa.no_qemu")'
+    json 'any(.findings[]; .code == "qa.no-qemu")'
 }
 
 @test "a missing xlp is bad input, and nothing stands in for it" {
     prepare
     tool run fix.livepatch --xen junk --xen-syms junk --kernel junk --xlp ./none --json
     exits 3
-    json 'any(.findings[]; .code == "qa.no_xlp")'
+    json 'any(.findings[]; .code == "qa.no-xlp")'
 }
 
 @test "no cycles and two payloads of one name are wrong usage, exit 2" {
@@ -79,7 +79,7 @@ prepare() {
     mkdir empty
     tool batch empty --xen junk --xen-syms junk --kernel junk "${common[@]}" --json
     exits 3
-    json 'any(.findings[]; .code == "qa.no_payloads")'
+    json 'any(.findings[]; .code == "qa.no-payloads")'
 }
 
 @test "a cache that cannot be made is a matter of the environment, exit 4" {

@@ -40,6 +40,7 @@ std::optional<Assets> nested_assets() {
     a.xen_syms = root / "dbg/usr/lib/debug/boot/xen-syms-4.17-amd64";
     a.kernel = first_kernel(root / "kern/boot");
     a.xlp = XLP_TOOL;
+    a.launcher = XLP_LAUNCHER;
     std::error_code error;
     if (root.empty() || !fs::exists(a.xen, error) || !fs::exists(a.xen_syms, error)
         || a.kernel.empty())

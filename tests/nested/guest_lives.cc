@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A guest beside dom0, which calls the hypervisor all the time and notes what it is told: payloads
-// come and go under it, it sees each of them do so, and it never stops.
+// Guests beside dom0, of every kind, which call the hypervisor all the time and note what they are
+// told: payloads come and go under them, they see each of them do so, and they never stop.
 #include "payload/base/file.h"
 #include "tests/nested/fixture.h"
-
-#include "tools/xlp-qa/scenario/guest.h"
 
 namespace xlp::qa {
 
@@ -13,54 +11,65 @@ using testing::HasSubstr;
 
 namespace {
 
-// The program of guest/main.cc with its libraries, and the kernel of guest/kernel.S.
-std::vector<Member> guest_files(const fs::path& folder) {
-    const fs::path program = folder / "nested_guest";
-    auto members = shared_libraries(program);
-    auto bytes = read_text(program);
-    auto kernel = read_text(folder / "kernel");
-    EXPECT_TRUE(members && bytes && kernel);
-    if (!members || !bytes || !kernel)
-        return {};
-    members->push_back(regular_file("g/guest", *bytes, true));
-    members->push_back(regular_file("g/kernel", *kernel));
-    return *members;
+constexpr char cycles[] = "original=$(cat /sys/hypervisor/version/extra) i=0\n"
+                          "while [ $i -lt 100 ]; do\n"
+                          "  $XLP apply -q a && $GUEST await -a || exit 1\n"
+                          "  $XLP revert -q a && $GUEST await \"$original\" || exit 1\n"
+                          "  i=$((i + 1))\n"
+                          "done\n"
+                          "$GUEST check";
+
+Inmate inmate(const char* kind, const char* kernel) {
+    auto bytes = read_text(fs::path(XLP_GUESTS) / kernel);
+    EXPECT_TRUE(bytes);
+    return {kind, bytes ? *bytes : "", 1, 8, 1};
 }
 
-constexpr char start[] = "cat /sys/hypervisor/version/extra >/run/original\n"
-                         "/g/guest start /g/kernel >/run/guest && "
-                         "/g/guest await $(cat /run/guest) \"$(cat /run/original)\"";
-
-constexpr char cycles[] = "g=$(cat /run/guest) original=$(cat /run/original) i=0\n"
-                          "while [ $i -lt 100 ]; do\n"
-                          "  $XLP apply -q a && /g/guest await $g -a >/dev/null || exit 1\n"
-                          "  $XLP revert -q a && /g/guest await $g \"$original\" || exit 1\n"
-                          "  i=$((i + 1))\n"
-                          "done";
+class NestedGuests : public Nested {
+protected:
+    void SetUp() override {
+        Nested::SetUp();
+        if (!*XLP_LAUNCHER && getenv("XLP_REQUIRE_NESTED"))
+            FAIL() << "XLP_REQUIRE_NESTED is set, and libxen-dev was not there for the launcher.";
+        if (!*XLP_LAUNCHER)
+            GTEST_SKIP() << "No launcher: install libxen-dev and configure again.";
+    }
+};
 
 } // namespace
 
-TEST_F(Nested, AGuestStaysAliveThroughAHundredAppliesAndReverts) {
-    if (!*XLP_GUEST && getenv("XLP_REQUIRE_NESTED"))
-        FAIL() << "XLP_REQUIRE_NESTED is set, and libxen-dev was not there for the guest.";
-    if (!*XLP_GUEST)
-        GTEST_SKIP() << "No guest: install libxen-dev and configure again.";
+TEST_F(NestedGuests, OneOfEachKindStaysAliveThroughAHundredAppliesAndReverts) {
+    settings.silence = std::chrono::minutes(10); // the cycles are one step, three guests beside it
     Scenario s;
-    s.files = guest_files(XLP_GUEST);
+    add_inmates(s, {inmate("pv", "kernel"), inmate("pvh", "kernel32"), inmate("hvm", "kernel32")});
     s.files.push_back(regular_file("p/a.livepatch", assemble("a", {.extra = "-a"}).bytes));
-    s.steps = {{"start", "script", "", start},
-               {"upload", "script", "", "$XLP upload a /p/a.livepatch"},
-               {"cycles", "script", "", cycles},
-               {"destroy", "script", "", "/g/guest destroy $(cat /run/guest)"}};
+    s.steps.push_back({"upload", "script", "", "$XLP upload a /p/a.livepatch"});
+    s.steps.push_back({"cycles", "script", "", cycles});
+    s.steps.push_back(inmates_end());
     auto bed = testbed();
     ASSERT_TRUE(bed);
     auto o = bed->run(s);
     ASSERT_TRUE(o);
     EXPECT_TRUE(o->passed()) << describe(*o);
-    // it saw every single change, and none besides
-    EXPECT_THAT(step(*o, "cycles").output, HasSubstr(" changes=200 "));
+    // each saw every single change, and none besides
+    const std::string& said = step(*o, "cycles").output;
+    for (const char* kind : {"(pv)", "(pvh)", "(hvm)"})
+        EXPECT_THAT(said, testing::ContainsRegex(std::string("\\") + kind[0]
+                                                 + std::string(kind + 1, strlen(kind) - 2)
+                                                 + "\\) goes on, rounds [0-9]+, changes 200, "));
     EXPECT_THAT(step(*o, "cycles").log, Each(HasSubstr("livepatch: ")));
-    EXPECT_THAT(step(*o, "destroy").log, testing::IsEmpty());
+}
+
+TEST_F(NestedGuests, TheirLongestPauseIsToldForEachStep) {
+    Plan plan;
+    plan.payloads = {assemble("a", {.extra = "-a"})};
+    plan.cycles = 1;
+    plan.inmates = {inmate("pvh", "kernel32")};
+    Outcome o = run(plan);
+    EXPECT_TRUE(o.passed()) << describe(o);
+    EXPECT_TRUE(longest_pause(o, "idle"));
+    EXPECT_TRUE(longest_pause(o, "apply"));
+    EXPECT_GT(longest_pause(o, "apply").value_or(0), 0.0);
 }
 
 } // namespace xlp::qa

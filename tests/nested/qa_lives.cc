@@ -61,7 +61,7 @@ TEST_F(Nested, StateThatDoesNotComeToLifeIsReplacedByABoot) {
     EXPECT_TRUE(o.passed()) << describe(o);
     EXPECT_FALSE(o.restored);
     ASSERT_EQ(o.notes.size(), 1u);
-    EXPECT_EQ(o.notes[0].code, "qa.restore_failed");
+    EXPECT_EQ(o.notes[0].code, "qa.restore-failed");
 }
 
 TEST_F(Nested, StackIsAppliedUpwardsAndRevertedDownwards) {

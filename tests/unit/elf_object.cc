@@ -19,7 +19,9 @@ Bytes sample() {
                           .align = 16,
                           .bytes = {0xe8, 0, 0, 0, 0, 0xc3},
                           .relocations = {{1, R_X86_64_PLT32, 2, -4}}});
-    o.sections.push_back({.name = ".bss", .type = SHT_NOBITS, .nobits_size = 24});
+    NewSection bss{.name = ".bss", .type = SHT_NOBITS, .bytes = {}, .relocations = {}};
+    bss.nobits_size = 24;
+    o.sections.push_back(std::move(bss));
     o.symbols.push_back({.name = "ours", .size = 6, .section = 1, .type = STT_FUNC});
     o.symbols.push_back({.name = "global",
                          .value = 5,

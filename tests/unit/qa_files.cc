@@ -105,18 +105,18 @@ TEST_F(Images, BuildIdAndFunctionsOfAnElf) {
 TEST_F(Images, WhatIsNoHypervisorIsRefused) {
     ASSERT_TRUE(write_file(at("p.c"), "int main(void){return 0;}"));
     shell("gcc p.c -o p && echo 'char x;' | gcc -m32 -c -xc - -o q");
-    EXPECT_EQ(code_of(multiboot_image("MZ...", "x").error()), "qa.xen_is_efi");
-    EXPECT_EQ(code_of(multiboot_image("hello", "x").error()), "qa.not_xen");
-    EXPECT_EQ(code_of(multiboot_image(bytes("p"), "x").error()), "qa.xen_is_syms");
-    EXPECT_EQ(code_of(multiboot_image(bytes("q"), "x").error()), "qa.not_xen");
+    EXPECT_EQ(code_of(multiboot_image("MZ...", "x").error()), "qa.xen-is-efi");
+    EXPECT_EQ(code_of(multiboot_image("hello", "x").error()), "qa.not-xen");
+    EXPECT_EQ(code_of(multiboot_image(bytes("p"), "x").error()), "qa.xen-is-syms");
+    EXPECT_EQ(code_of(multiboot_image(bytes("q"), "x").error()), "qa.not-xen");
     EXPECT_FALSE(multiboot_image("", "x"));
 }
 
 TEST_F(Images, WhatCannotBeDom0IsRefused) {
     ASSERT_TRUE(write_file(at("p.c"), "int main(void){return 0;}"));
     shell("gcc p.c -o p");
-    EXPECT_EQ(code_of(dom0_image("hello", "x").error()), "qa.not_kernel");
-    EXPECT_EQ(code_of(dom0_image("", "x").error()), "qa.not_kernel");
+    EXPECT_EQ(code_of(dom0_image("hello", "x").error()), "qa.not-kernel");
+    EXPECT_EQ(code_of(dom0_image("", "x").error()), "qa.not-kernel");
     EXPECT_EQ(code_of(dom0_image(bytes("p"), "x").error()), "qa.kernel_not_dom0");
     // a boot header whose payload lies beyond the end
     std::string image(1024, '\0');
@@ -124,7 +124,7 @@ TEST_F(Images, WhatCannotBeDom0IsRefused) {
     image.replace(0x206, 2, "\x0f\x02");
     image.replace(0x248, 4, "\xff\xff\xff\xff");
     image.replace(0x24c, 4, "\xff\xff\xff\xff");
-    EXPECT_EQ(code_of(dom0_image(image, "x").error()), "qa.not_kernel");
+    EXPECT_EQ(code_of(dom0_image(image, "x").error()), "qa.not-kernel");
 }
 
 TEST_F(Images, ModulesComeInInsertionOrder) {

@@ -48,8 +48,9 @@ TEST(Contract, layouts) {
 // Renew the page with  XLP_UPDATE_DOCS=1 build/release/tests/unit/test_xen
 TEST(Contract, the_document_is_not_stale) {
     const std::string file = std::string(XLP_SOURCE_DIR) + "/docs/xen-versions.md";
-    if (std::getenv("XLP_UPDATE_DOCS"))
+    if (std::getenv("XLP_UPDATE_DOCS")) {
         ASSERT_TRUE(write_file(file, contract_document()));
+    }
     auto text = read_text(file);
     ASSERT_TRUE(text);
     EXPECT_EQ(*text, contract_document())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A whole guest: 64-bit, paravirtualised, one vCPU. It asks the hypervisor for its extra version
-// for ever, and keeps a record of what it was told in a page of its own (struct Record in main.cc).
+// for ever, and keeps a record of what it was told, and of its pauses, in a page of its own (struct
+// Beat in tools/xlp-qa/launcher/window.h).
 // It handles nothing: any fault, and a hypercall that fails, is its end, which dom0 sees.
 // Sources: xen/include/public/{elfnote,version,sched,xen}.h; a hypercall's stub is 32 bytes.
 
@@ -33,6 +34,16 @@ _start:
         incq    changes(%rip)
 .Lsame:
         incq    rounds(%rip)
+        rdtsc
+        shl     $32, %rdx
+        or      %rdx, %rax
+        mov     %rax, %rdx
+        sub     last(%rip), %rdx
+        mov     %rax, last(%rip)
+        cmp     longest(%rip), %rdx
+        jbe     .Lshorter
+        mov     %rdx, longest(%rip)
+.Lshorter:
         mov     $SCHED_YIELD, %edi
         xor     %esi, %esi
         call    SCHED_OP
@@ -41,9 +52,12 @@ _start:
 .Lfailed:
         ud2
 
-        .section .record, "aw", @progbits       // at GUEST_RECORD, by the linker's word
+        .section .record, "aw", @progbits       // at 0x200000, by the linker's word
+        .ascii  "XLP-BEAT"
 rounds: .quad   0
 changes:.quad   -1                      // the first word is none
+last:   .quad   0
+longest:.quad   0                       // since dom0 zeroed it
 seen:   .skip   16
 told:   .skip   16                      // what is there is overwritten, at times half-way
 

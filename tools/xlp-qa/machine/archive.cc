@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <sys/stat.h>
 
 namespace xlp::qa {
@@ -18,21 +19,31 @@ Finding corrupt(const std::string& name, std::string_view why) {
                      "Fetch it again; it may be truncated.", {name, {}, {}, 0});
 }
 
-void append_padded(std::string& out, std::string_view bytes) {
-    out += bytes;
-    out.append((4 - out.size() % 4) % 4, '\0');
+la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
+    static_cast<std::string*>(out)->append(static_cast<const char*>(bytes), size);
+    return static_cast<la_ssize_t>(size);
 }
 
-// Names and numbers are the fields of the newc header in their order.
-void append_member(std::string& out, const Member& m, unsigned inode) {
-    const bool folder = S_ISDIR(m.mode);
-    out += fmt::format("070701{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}"
-                       "{:08x}{:08x}",
-                       inode, m.mode, /*uid*/ 0, /*gid*/ 0, /*links*/ folder ? 2 : 1, /*mtime*/ 0,
-                       m.data.size(), /*dev*/ 0, 0, m.major, m.minor, m.path.size() + 1,
-                       /*check*/ 0);
-    append_padded(out, m.path + '\0');
-    append_padded(out, m.data);
+void write_member(archive* a, const Member& m, unsigned inode) {
+    std::unique_ptr<archive_entry, decltype(&archive_entry_free)> entry(archive_entry_new(),
+                                                                        &archive_entry_free);
+    archive_entry_set_pathname(entry.get(), m.path.c_str());
+    archive_entry_set_mode(entry.get(), m.mode);
+    archive_entry_set_ino(entry.get(), inode); // the format has no other word for "another file"
+    archive_entry_set_nlink(entry.get(), S_ISDIR(m.mode) ? 2 : 1);
+    if (S_ISLNK(m.mode))
+        archive_entry_set_symlink(entry.get(), m.data.c_str());
+    // libarchive takes no member of unknown size, not even a folder
+    archive_entry_set_size(entry.get(),
+                           S_ISREG(m.mode) ? static_cast<la_int64_t>(m.data.size()) : 0);
+    archive_entry_set_rdevmajor(entry.get(), m.major);
+    archive_entry_set_rdevminor(entry.get(), m.minor);
+    const bool written = archive_write_header(a, entry.get()) == ARCHIVE_OK
+                         && (!S_ISREG(m.mode)
+                             || archive_write_data(a, m.data.data(), m.data.size())
+                                    == static_cast<la_ssize_t>(m.data.size()));
+    if (!written)
+        throw std::logic_error(fmt::format("{}: {}", m.path, archive_error_string(a)));
 }
 
 } // namespace
@@ -80,6 +91,11 @@ Member device_node(std::string path, std::uint32_t major, std::uint32_t minor) {
 
 std::string cpio_archive(const std::vector<Member>& members) {
     std::string out;
+    std::unique_ptr<archive, decltype(&archive_write_free)> a(archive_write_new(),
+                                                              &archive_write_free);
+    archive_write_set_format_cpio_newc(a.get());
+    archive_write_set_bytes_in_last_block(a.get(), 1); // no padding
+    archive_write_open(a.get(), &out, nullptr, append, nullptr);
     unsigned inode = 1;
     std::set<std::string> folders;
     for (const Member& m : members) {
@@ -87,12 +103,12 @@ std::string cpio_archive(const std::vector<Member>& members) {
              slash = m.path.find('/', slash + 1)) {
             std::string folder = m.path.substr(0, slash);
             if (folders.insert(folder).second)
-                append_member(out, {folder, S_IFDIR | 0755, {}, 0, 0}, inode++);
+                write_member(a.get(), {folder, S_IFDIR | 0755, {}, 0, 0}, inode++);
         }
         if (!S_ISDIR(m.mode) || folders.insert(m.path).second)
-            append_member(out, m, inode++);
+            write_member(a.get(), m, inode++);
     }
-    append_member(out, {"TRAILER!!!", 0, {}, 0, 0}, 0);
+    archive_write_close(a.get());
     return out;
 }
 

@@ -110,13 +110,13 @@ Result<std::string> multiboot_image(std::string_view file, const std::string& na
     if (!image)
         return image;
     if (image->starts_with("MZ"))
-        return fail(bad_input("qa.xen_is_efi", "This is an EFI image, which QEMU cannot boot.",
+        return fail(bad_input("qa.xen-is-efi", "This is an EFI image, which QEMU cannot boot.",
                               "Give the xen.gz (multiboot) image of the same build.", at(name)));
     if (!image->starts_with(ELFMAG))
-        return fail(bad_input("qa.not_xen", "This is no hypervisor image.",
+        return fail(bad_input("qa.not-xen", "This is no hypervisor image.",
                               "Give xen.gz as the distribution ships it in /boot.", at(name)));
     if ((*image)[EI_CLASS] != ELFCLASS32)
-        return fail(bad_input("qa.xen_is_syms",
+        return fail(bad_input("qa.xen-is-syms",
                               "This is a 64-bit ELF (xen-syms?), which QEMU cannot boot.",
                               "Give xen.gz here, and xen-syms with --xen-syms.", at(name)));
     // multiboot 1: the header lies 4-aligned in the first 8 KiB of the file
@@ -125,7 +125,7 @@ Result<std::string> multiboot_image(std::string_view file, const std::string& na
     for (std::size_t i = 0; i < 8192 && i + 4 <= image->size() && !found; i += 4)
         found = field<std::uint32_t>(*image, i) == magic;
     if (!found)
-        return fail(bad_input("qa.not_xen", "This ELF file has no multiboot header.",
+        return fail(bad_input("qa.not-xen", "This ELF file has no multiboot header.",
                               "Give xen.gz as the distribution ships it in /boot.", at(name)));
     return image;
 }
@@ -135,7 +135,7 @@ Result<std::string> dom0_image(std::string_view file, const std::string& name) {
     if (!file.starts_with(ELFMAG)) {
         std::string_view packed = compressed_kernel(file);
         if (packed.empty())
-            return fail(bad_input("qa.not_kernel", "This is neither a bzImage nor a vmlinux.",
+            return fail(bad_input("qa.not-kernel", "This is neither a bzImage nor a vmlinux.",
                                   "Give the vmlinuz of a Linux package for x86-64.", at(name)));
         auto unpacked = decompress(packed, name);
         if (!unpacked)
@@ -145,7 +145,7 @@ Result<std::string> dom0_image(std::string_view file, const std::string& name) {
     auto header = field<Elf64_Ehdr>(image, 0);
     if (!image.starts_with(ELFMAG) || image[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64
         || header.e_phentsize != sizeof(Elf64_Phdr))
-        return fail(bad_input("qa.not_kernel", "This holds no x86-64 kernel.",
+        return fail(bad_input("qa.not-kernel", "This holds no x86-64 kernel.",
                               "Give the vmlinuz of a Linux package for x86-64.", at(name)));
     bool xen = false;
     for_each_note(image, [&](auto, std::string_view owner, auto) { xen |= owner == "Xen"; });

@@ -29,7 +29,7 @@ constexpr char disk_name[] = "disk", state_name[] = "state";
 
 Result<void> make_disk(const fs::path& file, std::string_view content) {
     if (content.size() > disk_bytes)
-        return fail(bad_input("qa.too_large",
+        return fail(bad_input("qa.too-large",
                               fmt::format("The payloads and files come to {} MiB; {} MiB fit.",
                                           content.size() >> 20, disk_bytes >> 20)));
     if (auto written = write_file(file, content); !written)
@@ -76,9 +76,10 @@ std::vector<std::string> Machine::arguments(const BootImage& image) {
     // All processors by turns on one thread: with a thread each, a busy host can keep one from
     // running for so long that the hypervisor's CPUs do not meet in time.
     std::vector<std::string> all = {
-        "-accel", image.cpus == 1 ? "tcg" : "tcg,thread=single", "-machine", "pc", "-m",
-        fmt::format("{}M", image.memory_mib), "-nodefaults", "-no-user-config", "-no-reboot",
-        "-display", "none",
+        "-accel",
+        image.accelerator == "tcg" && image.cpus != 1 ? "tcg,thread=single" : image.accelerator,
+        "-cpu", image.cpu, "-machine", "pc", "-m", fmt::format("{}M", image.memory_mib),
+        "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
         // the descriptors are those that start() passes
         "-chardev", "socket,id=serial,fd=3", "-serial", "chardev:serial", "-chardev",
         "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control", "-drive",

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// One QEMU that runs one hypervisor, by TCG (a hypervisor in a KVM guest is not what users run, and
-// needs nesting), with its serial line and its monitor.
+// One QEMU that runs one hypervisor, with its serial line and its monitor.
 #pragma once
 
 #include "payload/base/result.h"
@@ -24,6 +23,8 @@ struct BootImage {
     fs::path xen;       // multiboot ELF
     fs::path vmlinux;   // dom0 kernel
     fs::path initramfs; // cpio
+    std::string accelerator = "tcg";
+    std::string cpu = "qemu64,+svm,+npt";
     unsigned cpus = 1;
     unsigned memory_mib = 384;
     unsigned dom0_mib = 192;

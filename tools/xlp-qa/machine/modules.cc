@@ -50,7 +50,7 @@ public:
         auto file = files_.find(name);
         if (file == files_.end()) {
             findings_.push_back(
-                bad_input("qa.no_module", fmt::format("The kernel has no module `{}'.", name),
+                bad_input("qa.no-module", fmt::format("The kernel has no module `{}'.", name),
                           "Give the folder lib/modules/VERSION of this kernel with --modules.",
                           {folder_.string(), {}, {}, 0}));
             return;

@@ -17,7 +17,7 @@ struct Module {
 };
 
 // The modules wanted and all that these need, in an order in which they can be inserted. `folder`
-// is lib/modules/VERSION; what modules.builtin lists is left out. Errors: `qa.no_module` for each
+// is lib/modules/VERSION; what modules.builtin lists is left out. Errors: `qa.no-module` for each
 // one missing.
 Result<std::vector<Module>> collect_modules(const std::filesystem::path& folder,
                                             const std::vector<std::string>& wanted);

@@ -18,7 +18,7 @@ namespace xlp::qa {
 namespace {
 
 // A change to how states are made, or to what the guest does, makes older states unfit.
-constexpr char state_format[] = "1";
+constexpr char state_format[] = "2";
 
 constexpr std::size_t states_kept = 4; // some 90 MB each
 constexpr std::size_t images_kept = 8;
@@ -38,7 +38,7 @@ fs::path modules_beside(const fs::path& kernel) {
 }
 
 Finding no_modules(const fs::path& kernel) {
-    return bad_input("qa.no_modules", "The kernel's modules are not beside it.",
+    return bad_input("qa.no-modules", "The kernel's modules are not beside it.",
                      "Give the folder lib/modules/VERSION with --modules.",
                      {kernel.string(), {}, {}, 0});
 }
@@ -83,8 +83,10 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
 
     auto version = run_command({.argv = {settings.qemu, "--version"}, .environment = {}}, {});
     if (!version)
-        append(findings, {environment("qa.no_qemu", version.error().front().why,
+        append(findings, {environment("qa.no-qemu", version.error().front().why,
                                       "apt-get install qemu-system-x86, or give --qemu.")});
+
+    bed.accelerator_ = keep(choose_accelerator(settings.accelerator), findings);
 
     std::string xen_file = keep(read_text(assets.xen), findings);
     std::string xen_key = key_of({xen_file});
@@ -95,7 +97,7 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
         std::string id = build_id(bed.xen_syms_);
         if (!xen.empty() && !bed.xen_syms_.empty() && id != bed.xen_build_id_)
             findings.push_back(bad_input(
-                "qa.other_build",
+                "qa.other-build",
                 fmt::format("The build-id of xen-syms is {}, that of the hypervisor is {}.",
                             id.empty() ? "missing" : id, bed.xen_build_id_),
                 "Take both from the same version of the package.",
@@ -109,7 +111,8 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
     if (!kernel_file.empty() && modules.empty())
         findings.push_back(no_modules(assets.kernel));
     else if (!kernel_file.empty())
-        initramfs = keep(make_initramfs({assets.busybox, assets.xlp, modules}), findings);
+        initramfs =
+            keep(make_initramfs({assets.busybox, assets.xlp, modules, assets.launcher}), findings);
     if (has_errors(findings))
         return fail(std::move(findings));
 
@@ -126,6 +129,8 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
                                 findings);
     if (has_errors(findings))
         return fail(std::move(findings));
+    bed.image_.accelerator = bed.accelerator_.name;
+    bed.image_.cpu = settings.cpu.empty() ? default_cpu(bed.accelerator_) : settings.cpu;
     bed.image_.cpus = settings.cpus;
     bed.image_.memory_mib = settings.memory_mib;
     bed.image_.dom0_mib = settings.dom0_mib;
@@ -180,7 +185,7 @@ Result<fs::path> Testbed::saved_state() const {
     if (!ready)
         return fail(ready);
     if (!*ready)
-        return fail(environment("qa.no_state", "The machine did not come up to save its state."));
+        return fail(environment("qa.no-state", "The machine did not come up to save its state."));
     if (auto saved = machine->save(folder->path() / "state"); !saved)
         return fail(saved);
     fs::rename(folder->path() / "state", state, error);
@@ -230,10 +235,10 @@ Result<Outcome> Testbed::run(const Scenario& scenario) const {
             return outcome;
         std::error_code ignored;
         fs::remove(*state, ignored);
-        why_cold = warning("qa.restore_failed",
+        why_cold = warning("qa.restore-failed",
                            "The saved state did not come to life; the machine was booted instead.");
     } else {
-        why_cold = warning("qa.no_state", "No state could be saved: " + state.error().front().why);
+        why_cold = warning("qa.no-state", "No state could be saved: " + state.error().front().why);
     }
     auto outcome = run_from(scenario, nullptr);
     if (outcome)

@@ -6,6 +6,7 @@
 #include "payload/base/result.h"
 
 #include "tools/common/cache.h"
+#include "tools/xlp-qa/machine/accelerator.h"
 #include "tools/xlp-qa/machine/archive.h"
 #include "tools/xlp-qa/machine/machine.h"
 #include "tools/xlp-qa/scenario/death.h"
@@ -24,11 +25,14 @@ struct Assets {
     fs::path modules;  // lib/modules/VERSION; empty: found beside the kernel
     fs::path xlp;      // the tool that runs in dom0
     fs::path busybox = "/usr/bin/busybox";
+    fs::path launcher; // xlp-qa-guest, which starts guests; empty: there are none
 };
 
 struct Settings {
     fs::path cache; // empty: the user's cache folder
     std::string qemu = "qemu-system-x86_64";
+    std::string accelerator = "auto"; // or "kvm", "tcg"
+    std::string cpu;                  // QEMU's name for the model; empty: default_cpu()
     std::string xen_arguments;
     std::string kernel_arguments;
     unsigned cpus = 1;
@@ -93,6 +97,8 @@ public:
     Result<Outcome> run(const Scenario&) const;
 
     const std::string& xen_build_id() const { return xen_build_id_; }
+    const Accelerator& accelerator() const { return accelerator_; }
+    const std::string& cpu() const { return image_.cpu; }
 
 private:
     Testbed(fs::path cache, Settings settings)
@@ -103,6 +109,7 @@ private:
 
     fs::path cache_;
     Settings settings_;
+    Accelerator accelerator_;
     BootImage image_;
     std::string state_key_;
     std::string xen_build_id_;

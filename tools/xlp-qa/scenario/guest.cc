@@ -28,8 +28,9 @@ const std::vector<std::string> late_modules = {"virtio_pci", "virtio_blk"};
 
 constexpr char init_script[] = R"sh(#!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
-# dom0 of xlp-qa: see tools/xlp-qa/guest.h for the words spoken here.
+# dom0 of xlp-qa: see tools/xlp-qa/scenario/guest.h for the words spoken here.
 export PATH=/bin:/xlp/bin HOME=/ XLP=/xlp/bin/xlp XEN_LIVEPATCH=/xlp/bin/xen-livepatch
+export GUEST=/xlp/bin/xlp-qa-guest
 /bin/busybox mkdir -p /proc /sys /dev /run/lock /tmp /var/lib /var/log /xlp/steps
 /bin/busybox ln -s /run/lock /var/lock
 /bin/busybox --install -s /bin
@@ -58,7 +59,7 @@ done
 )sh";
 
 Finding not_found(const char* what, const std::string& remedy, const fs::path& path = {}) {
-    return environment("qa.part_missing", fmt::format("There is no {}.", what), remedy,
+    return environment("qa.part-missing", fmt::format("There is no {}.", what), remedy,
                        {path.string(), {}, {}, 0});
 }
 
@@ -172,6 +173,15 @@ Result<std::string> make_initramfs(const GuestParts& parts) {
             not_found("libxenctrl, which xlp needs in dom0", "apt-get install libxenmisc4.17"));
     if (tool)
         programs.push_back(parts.xlp);
+    std::string launcher;
+    if (!parts.launcher.empty()) {
+        programs.push_back(parts.launcher);
+        auto bytes = read_text(parts.launcher);
+        if (!bytes)
+            append(findings, bytes.error());
+        else
+            launcher = std::move(*bytes);
+    }
     std::map<std::string, Member> libraries;
     for (const fs::path& program : programs) {
         auto needed = shared_libraries(program);
@@ -181,7 +191,7 @@ Result<std::string> make_initramfs(const GuestParts& parts) {
         }
         for (Member& m : *needed)
             libraries.emplace(m.path, std::move(m));
-        if (program != parts.xlp)
+        if (program != parts.xlp && program != parts.launcher)
             if (auto data = read_text(program))
                 libraries.emplace(relative_to_root(program),
                                   regular_file(relative_to_root(program), std::move(*data), true));
@@ -196,6 +206,8 @@ Result<std::string> make_initramfs(const GuestParts& parts) {
     members.push_back(regular_file("bin/busybox", std::move(*busybox), true));
     members.push_back(regular_file("xlp/bin/xlp", std::move(*tool), true));
     members.push_back(symbolic_link("xlp/bin/xen-livepatch", "xlp"));
+    if (!launcher.empty())
+        members.push_back(regular_file("xlp/bin/xlp-qa-guest", std::move(launcher), true));
     std::set<std::string> present;
     add_modules(members, std::move(*early), "early", present);
     add_modules(members, std::move(*late), "late", present);

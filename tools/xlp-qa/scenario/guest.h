@@ -26,9 +26,10 @@ inline constexpr char marker[] = "@xlp@ ";
 // What it does in a step is the shell script steps/N on the disk.
 
 struct GuestParts {
-    std::filesystem::path busybox; // statically linked
-    std::filesystem::path xlp;     // our tool, or one that takes the same verbs
-    std::filesystem::path modules; // lib/modules/VERSION
+    std::filesystem::path busybox;  // statically linked
+    std::filesystem::path xlp;      // our tool, or one that takes the same verbs
+    std::filesystem::path modules;  // lib/modules/VERSION
+    std::filesystem::path launcher; // xlp-qa-guest; empty: left out
 };
 
 // The initramfs: an uncompressed cpio archive. The same parts give the same bytes. Errors name

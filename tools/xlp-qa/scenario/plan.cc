@@ -96,6 +96,45 @@ Step operation_step(const std::string& verb, const std::string& name) {
     return {verb + " " + name, verb, name, fmt::format("$XLP {} {}", verb, quoted(name))};
 }
 
+namespace {
+
+// The steps, once all files are there.
+void add_life(Scenario& s, const Plan& plan) {
+    auto probe = [&](const char* state) {
+        if (!plan.probe.empty())
+            s.steps.push_back(probe_step(plan.probe, state));
+    };
+    auto operate = [&](Step step) {
+        s.steps.push_back(std::move(step));
+        if (!plan.inmates.empty())
+            s.steps.push_back(inmates_check(s.steps.back().name));
+    };
+    add_inmates(s, plan.inmates);
+    probe("before");
+    for (unsigned cycle = 0; cycle < plan.cycles; ++cycle) {
+        for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
+            // as on a host: the next is uploaded when the one below is applied; raw, because the
+            // hypervisor shall judge, not xlp's own look at the file
+            const bool again = cycle > 0 && brings_data(plan.payloads[i]);
+            if (again)
+                operate(operation_step("unload", plan.payloads[i].name));
+            if (cycle == 0 || again)
+                operate(raw_step("upload", plan.payloads[i].name, guest_path(i)));
+            operate(operation_step("apply", plan.payloads[i].name));
+        }
+        probe("applied");
+        for (std::size_t i = plan.payloads.size(); i-- > 0;)
+            operate(operation_step("revert", plan.payloads[i].name));
+        probe("reverted");
+    }
+    for (std::size_t i = plan.payloads.size(); i-- > 0;)
+        operate(operation_step("unload", plan.payloads[i].name));
+    if (!plan.inmates.empty())
+        s.steps.push_back(inmates_end());
+}
+
+} // namespace
+
 Result<Scenario> make_scenario(const Plan& plan) {
     Findings findings;
     Scenario s;
@@ -124,29 +163,7 @@ Result<Scenario> make_scenario(const Plan& plan) {
     if (has_errors(findings))
         return fail(std::move(findings));
 
-    auto probe = [&](const char* state) {
-        if (!plan.probe.empty())
-            s.steps.push_back(probe_step(plan.probe, state));
-    };
-    probe("before");
-    for (unsigned cycle = 0; cycle < plan.cycles; ++cycle) {
-        for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
-            // as on a host: the next is uploaded when the one below is applied; raw, because the
-            // hypervisor shall judge, not xlp's own look at the file
-            const bool again = cycle > 0 && brings_data(plan.payloads[i]);
-            if (again)
-                s.steps.push_back(operation_step("unload", plan.payloads[i].name));
-            if (cycle == 0 || again)
-                s.steps.push_back(raw_step("upload", plan.payloads[i].name, guest_path(i)));
-            s.steps.push_back(operation_step("apply", plan.payloads[i].name));
-        }
-        probe("applied");
-        for (std::size_t i = plan.payloads.size(); i-- > 0;)
-            s.steps.push_back(operation_step("revert", plan.payloads[i].name));
-        probe("reverted");
-    }
-    for (std::size_t i = plan.payloads.size(); i-- > 0;)
-        s.steps.push_back(operation_step("unload", plan.payloads[i].name));
+    add_life(s, plan);
     return s;
 }
 

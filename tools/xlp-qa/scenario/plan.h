@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/inmates.h"
 
 namespace xlp::qa {
 
@@ -16,6 +17,7 @@ struct Plan {
     unsigned cycles = 2;           // apply and revert, so often
     fs::path probe;                // run in each state: before, applied, reverted; may be empty
     std::vector<fs::path> files;   // go to /xlp/files, where the probe runs
+    std::vector<Inmate> inmates;   // live beside dom0 from before the first step to the last
 };
 
 // Upload and apply each payload, probe, revert in reverse order, probe; then apply and revert again

@@ -28,33 +28,11 @@ std::string error_name(int number) {
     return name ? name : "";
 }
 
-std::string death_line(const Death& d) {
-    const char* what = d.kind == DeathKind::dom0_crash ? "dom0 died"
-                       : d.kind == DeathKind::hang     ? "the hypervisor hangs"
-                       : d.kind == DeathKind::emulator ? "QEMU failed"
-                                                       : "the hypervisor died";
-    return fmt::format("{}: {}{}{}", what, d.reason, d.place.empty() ? "" : ", at ", d.place);
-}
-
 // The first that did not pass; null when all did.
 const StepResult* first_bad(const Outcome& o) {
     auto it = std::find_if(o.steps.begin(), o.steps.end(),
                            [](const StepResult& s) { return s.verdict != Verdict::passed; });
     return it == o.steps.end() ? nullptr : &*it;
-}
-
-// Why a step failed, in few words: the errno, else the tool's error, else its last line, else the
-// exit code.
-std::string reason_of(const StepResult& s) {
-    if (std::string name = error_name(s.error_number); !name.empty())
-        return name;
-    std::vector<std::string> lines = split_lines(s.output);
-    constexpr std::string_view error = "error: ";
-    for (const std::string& line : lines)
-        if (line.starts_with(error))
-            return line.substr(error.size());
-    return lines.empty() || s.step.verb == "probe" ? fmt::format("exit code {}", s.exit_code)
-                                                   : lines.back();
 }
 
 void append_probes(std::vector<std::string>& out, const Outcome& o) {
@@ -77,61 +55,27 @@ void append_probes(std::vector<std::string>& out, const Outcome& o) {
     }
 }
 
-// Text in XML 1.0: markup escaped, control characters that XML cannot hold as U+FFFD.
-std::string xml(std::string_view text) {
-    std::string s;
-    for (char c : text) {
-        switch (c) {
-        case '&':
-            s += "&amp;";
-            break;
-        case '<':
-            s += "&lt;";
-            break;
-        case '>':
-            s += "&gt;";
-            break;
-        case '"':
-            s += "&quot;";
-            break;
-        default:
-            // bytes above ASCII may be no UTF-8
-            if ((c >= ' ' && c < 127) || c == '\n' || c == '\t')
-                s += c;
-            else
-                s += "\xef\xbf\xbd";
-        }
-    }
-    return s;
-}
-
-void append_case(std::string& out, const std::string& suite, const StepResult& s,
-                 const Outcome& o) {
-    out += fmt::format("    <testcase classname=\"xlp-qa.{}\" name=\"{}\" time=\"{:.3f}\">\n",
-                       xml(suite), xml(s.step.name), s.seconds);
-    if (s.verdict == Verdict::skipped)
-        out += "      <skipped/>\n";
-    if (s.verdict == Verdict::failed)
-        out += fmt::format("      <failure message=\"{}\">{}</failure>\n", xml(reason_of(s)),
-                           xml(s.output));
-    if (s.verdict == Verdict::died) {
-        std::string log;
-        for (const std::string& line : o.death->log)
-            log += line + '\n';
-        out += fmt::format("      <error type=\"{}\" message=\"{}\">{}</error>\n",
-                           to_string(o.death->kind), xml(death_line(*o.death)), xml(log));
-    }
-    std::string said = s.output;
-    for (const std::string& line : s.log)
-        said += "(XEN) " + line + '\n';
-    for (const std::string& line : s.dom0_log)
-        said += line + '\n';
-    if (!said.empty())
-        out += fmt::format("      <system-out>{}</system-out>\n", xml(said));
-    out += "    </testcase>\n";
-}
-
 } // namespace
+
+std::string death_line(const Death& d) {
+    const char* what = d.kind == DeathKind::dom0_crash ? "dom0 died"
+                       : d.kind == DeathKind::hang     ? "the hypervisor hangs"
+                       : d.kind == DeathKind::emulator ? "QEMU failed"
+                                                       : "the hypervisor died";
+    return fmt::format("{}: {}{}{}", what, d.reason, d.place.empty() ? "" : ", at ", d.place);
+}
+
+std::string reason_of(const StepResult& s) {
+    if (std::string name = error_name(s.error_number); !name.empty())
+        return name;
+    std::vector<std::string> lines = split_lines(s.output);
+    constexpr std::string_view error = "error: ";
+    for (const std::string& line : lines)
+        if (line.starts_with(error))
+            return line.substr(error.size());
+    return lines.empty() || s.step.verb == "probe" ? fmt::format("exit code {}", s.exit_code)
+                                                   : lines.back();
+}
 
 std::vector<std::string> text_lines(const Outcome& o, bool all) {
     std::vector<std::string> out;
@@ -210,24 +154,6 @@ Json to_json(const Outcome& o) {
     return doc;
 }
 
-std::string junit_xml(const std::vector<NamedOutcome>& all) {
-    std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"xlp-qa\">\n";
-    for (const NamedOutcome& n : all) {
-        auto count = [&](Verdict v) {
-            return std::count_if(n.outcome.steps.begin(), n.outcome.steps.end(),
-                                 [&](const StepResult& s) { return s.verdict == v; });
-        };
-        out += fmt::format("  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" "
-                           "skipped=\"{}\" time=\"{:.3f}\">\n",
-                           xml(n.name), n.outcome.steps.size(), count(Verdict::failed),
-                           count(Verdict::died), count(Verdict::skipped), n.outcome.seconds);
-        for (const StepResult& s : n.outcome.steps)
-            append_case(out, n.name, s, n.outcome);
-        out += "  </testsuite>\n";
-    }
-    return out + "</testsuites>\n";
-}
-
 Findings findings_of(const NamedOutcome& n) {
     Findings f;
     for (const StepResult& s : n.outcome.steps) {
@@ -239,7 +165,7 @@ Findings findings_of(const NamedOutcome& n) {
         });
         if (said != s.log.rend())
             why += fmt::format(" The hypervisor said: {}", *said);
-        f.push_back(refusal("qa.step_failed", why, {}, {n.name, {}, {}, 0}));
+        f.push_back(refusal("qa.step-failed", why, {}, {n.name, {}, {}, 0}));
     }
     if (n.outcome.death)
         f.push_back(

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/prove.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -22,8 +23,24 @@ std::string summary_line(const NamedOutcome&);
 
 nlohmann::ordered_json to_json(const Outcome&);
 
-// A test suite for each outcome, a test case for each step.
-std::string junit_xml(const std::vector<NamedOutcome>&);
+// One line: "the hypervisor died: Xen BUG at a.c:1, at foo+0x1/0x2".
+std::string death_line(const Death&);
+
+// Why a step failed, in few words: the errno, else the tool's error, else its last line, else the
+// exit code.
+std::string reason_of(const StepResult&);
+
+// A test suite for each outcome, a test case for each step; one more for the proofs (junit.cc).
+std::string junit_xml(const std::vector<NamedOutcome>&, const std::vector<XtfProof>& = {});
+
+// XTF's tests before, applied and after the revert (proofs.cc): a line for each, with `all` also
+// the evidence.
+std::vector<std::string> proof_lines(const std::vector<XtfProof>&, bool all);
+nlohmann::ordered_json to_json(const std::vector<XtfProof>&);
+
+// `qa.xtf-open` (exit code 1) for a hole that a payload leaves open; `qa.xtf-no-proof`, a warning,
+// for what proves nothing.
+Findings findings_of(const std::vector<XtfProof>&);
 
 // What did not go as it should, as errors that call for exit code 1; empty when all passed.
 Findings findings_of(const NamedOutcome&);

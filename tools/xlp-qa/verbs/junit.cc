@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Outcomes as JUnit XML, as CI systems read it.
+#include "tools/xlp-qa/verbs/report.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <pugixml.hpp>
+#include <sstream>
+
+namespace xlp::qa {
+
+namespace {
+
+// What XML 1.0 cannot hold, and bytes that may be no UTF-8, as U+FFFD; pugixml does the markup.
+std::string printable(std::string_view text) {
+    std::string s;
+    for (char c : text)
+        if ((c >= ' ' && c < 127) || c == '\n' || c == '\t')
+            s += c;
+        else
+            s += "\xef\xbf\xbd";
+    return s;
+}
+
+void set(pugi::xml_node node, const char* name, std::string_view value) {
+    node.append_attribute(name) = printable(value).c_str();
+}
+
+pugi::xml_node child(pugi::xml_node node, const char* name, std::string_view text = {}) {
+    pugi::xml_node made = node.append_child(name);
+    if (!text.empty())
+        made.text() = printable(text).c_str();
+    return made;
+}
+
+void append_case(pugi::xml_node suite, const std::string& name, const StepResult& s,
+                 const Outcome& o) {
+    pugi::xml_node c = child(suite, "testcase");
+    set(c, "classname", "xlp-qa." + name);
+    set(c, "name", s.step.name);
+    set(c, "time", fmt::format("{:.3f}", s.seconds));
+    if (s.verdict == Verdict::skipped)
+        child(c, "skipped");
+    if (s.verdict == Verdict::failed)
+        set(child(c, "failure", s.output), "message", reason_of(s));
+    if (s.verdict == Verdict::died && o.death) {
+        std::string log;
+        for (const std::string& line : o.death->log)
+            log += line + '\n';
+        pugi::xml_node error = child(c, "error", log);
+        set(error, "type", to_string(o.death->kind));
+        set(error, "message", death_line(*o.death));
+    }
+    std::string said = s.output;
+    for (const std::string& line : s.log)
+        said += "(XEN) " + line + '\n';
+    for (const std::string& line : s.dom0_log)
+        said += line + '\n';
+    if (!said.empty())
+        child(c, "system-out", said);
+}
+
+// A test that proves nothing is skipped, not passed.
+void append_proofs(pugi::xml_node suites, const std::vector<XtfProof>& proofs) {
+    auto count = [&](bool open) {
+        return std::to_string(std::count_if(proofs.begin(), proofs.end(), [&](const XtfProof& p) {
+            return open ? p.proof == Proof::open
+                        : p.proof != Proof::open && p.proof != Proof::closed;
+        }));
+    };
+    pugi::xml_node suite = child(suites, "testsuite");
+    set(suite, "name", "xtf");
+    set(suite, "tests", std::to_string(proofs.size()));
+    set(suite, "failures", count(true));
+    set(suite, "skipped", count(false));
+    for (const XtfProof& p : proofs) {
+        pugi::xml_node c = child(suite, "testcase");
+        set(c, "classname", "xlp-qa.xtf");
+        set(c, "name", p.test.label());
+        set(c, "time", fmt::format("{:.3f}", p.seconds));
+        if (p.proof == Proof::open)
+            set(child(c, "failure"), "message", to_string(p.proof));
+        else if (p.proof != Proof::closed)
+            set(child(c, "skipped"), "message",
+                p.why.empty() ? to_string(p.proof) : to_string(p.proof) + (": " + p.why));
+        std::string said;
+        for (const auto& [state, seen] :
+             {std::pair{"before", &p.before}, {"applied", &p.applied}, {"reverted", &p.reverted}}) {
+            said +=
+                fmt::format("{}: {} {}\n{}", state, to_string(seen->end), seen->why, seen->console);
+            for (const std::string& line : seen->log)
+                said += "(XEN) " + line + '\n';
+        }
+        child(c, "system-out", said);
+    }
+}
+
+} // namespace
+
+std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<XtfProof>& proofs) {
+    pugi::xml_document doc;
+    pugi::xml_node declaration = doc.append_child(pugi::node_declaration);
+    set(declaration, "version", "1.0");
+    set(declaration, "encoding", "UTF-8");
+    pugi::xml_node suites = child(doc, "testsuites");
+    set(suites, "name", "xlp-qa");
+    for (const NamedOutcome& n : all) {
+        auto count = [&](Verdict v) {
+            return std::to_string(std::count_if(n.outcome.steps.begin(), n.outcome.steps.end(),
+                                                [&](auto& s) { return s.verdict == v; }));
+        };
+        pugi::xml_node suite = child(suites, "testsuite");
+        set(suite, "name", n.name);
+        set(suite, "tests", std::to_string(n.outcome.steps.size()));
+        set(suite, "failures", count(Verdict::failed));
+        set(suite, "errors", count(Verdict::died));
+        set(suite, "skipped", count(Verdict::skipped));
+        set(suite, "time", fmt::format("{:.3f}", n.outcome.seconds));
+        for (const StepResult& s : n.outcome.steps)
+            append_case(suite, n.name, s, n.outcome);
+    }
+    if (!proofs.empty())
+        append_proofs(suites, proofs);
+    std::ostringstream out;
+    doc.save(out, "  ");
+    return out.str();
+}
+
+} // namespace xlp::qa

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp-qa/verbs/options.h"
+
+#include "payload/base/file.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <unistd.h>
+
+namespace xlp::qa {
+
+namespace {
+
+constexpr unsigned guest_overhead_mib = 6; // what the hypervisor keeps for a guest
+
+bool is_program(const fs::path& p) {
+    std::error_code error;
+    return fs::is_regular_file(p, error) && access(p.c_str(), X_OK) == 0;
+}
+
+fs::path in_path(const std::string& name) {
+    const char* list = getenv("PATH");
+    std::istringstream folders(list ? list : "");
+    for (std::string folder; std::getline(folders, folder, ':');)
+        if (is_program(fs::path(folder) / name))
+            return fs::path(folder) / name;
+    return {};
+}
+
+// The xlp to run in dom0: never another one than asked for, nor a stand-in.
+Result<fs::path> find_xlp(const std::string& given) {
+    if (!given.empty()) {
+        if (is_program(given))
+            return fs::path(given);
+        return fail(
+            bad_input("qa.no-xlp", "This is no program.", "Check --xlp.", {given, {}, {}, 0}));
+    }
+    std::error_code error;
+    fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+    // installed beside each other or in bin and sbin, or each in its folder of a build tree
+    for (const char* way : {"xlp", "../sbin/xlp", "../xlp/xlp"})
+        if (is_program(here / way))
+            return (here / way).lexically_normal();
+    if (fs::path found = in_path("xlp"); !found.empty())
+        return found;
+    return fail(environment("qa.no-xlp", "The tool xlp, which runs in dom0, is not found.",
+                            "Build it, or give it with --xlp FILE."));
+}
+
+// The launcher of guests; nothing when there is none, as where libxen-dev was missing.
+fs::path find_launcher(const std::string& given) {
+    if (!given.empty())
+        return given;
+    std::error_code error;
+    fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (const char* way : {"../libexec/xlp/xlp-qa-guest", "launcher/xlp-qa-guest"})
+        if (is_program(here / way))
+            return (here / way).lexically_normal();
+    return {};
+}
+
+} // namespace
+
+po::options_description machine_options() {
+    po::options_description d("Options");
+    auto text = [] { return po::value<std::string>(); };
+    d.add_options()                                                                              //
+        ("xen", text()->required()->value_name("FILE"), "hypervisor: xen.gz, or the ELF in it")  //
+        ("xen-syms", text()->required()->value_name("FILE"), "its symbol file; same build-id")   //
+        ("kernel", text()->required()->value_name("FILE"), "dom0 kernel: vmlinuz, or a vmlinux") //
+        ("modules", text()->value_name("DIR"),
+         "lib/modules/VERSION of the kernel; default: beside it") //
+        ("xlp", text()->value_name("FILE"),
+         "the xlp that runs in dom0; default: beside xlp-qa, in its build tree, or in PATH")      //
+        ("busybox", text()->value_name("FILE"), "a static busybox; default: in PATH")             //
+        ("qemu", text()->default_value("qemu-system-x86_64")->value_name("FILE"), "the emulator") //
+        ("cache", text()->value_name("DIR"), "default: $XDG_CACHE_HOME/xlp or ~/.cache/xlp")      //
+        ("junit", text()->value_name("FILE"), "also write JUnit XML")                             //
+        ("serial", text()->value_name("FILE"), "also write all that came over the serial line")   //
+        ("cycles", po::value<unsigned>()->default_value(2)->value_name("N"),
+         "how often to apply and revert") //
+        ("cpus", po::value<unsigned>()->default_value(1)->value_name("N"),
+         "processors of the machine; more than one make it slower")            //
+        ("no-snapshot", "boot each time, in place of restoring a saved state") //
+        ("timeout", po::value<unsigned>()->default_value(120)->value_name("SECONDS"),
+         "without any output, the hypervisor is held to hang") //
+        ("limit", po::value<unsigned>()->default_value(1800)->value_name("SECONDS"),
+         "for one run as a whole")                                                  //
+        ("xen-args", text()->value_name("TEXT"), "added to Xen's command line")     //
+        ("kernel-args", text()->value_name("TEXT"), "added to dom0's command line") //
+        ("accel", text()->default_value("auto")->value_name("kvm|tcg"),
+         "hardware or emulation; auto: hardware where it nests") //
+        ("cpu", text()->value_name("MODEL"),
+         "QEMU's name for the processor; default: qemu64,+svm,+npt, or host with kvm") //
+        ("launcher", text()->value_name("FILE"),
+         "the xlp-qa-guest that starts guests in dom0; default: installed with xlp-qa");
+    return d;
+}
+
+void add_payload_argument(po::options_description& d, bool required) {
+    auto* value = po::value<std::vector<std::string>>();
+    if (required)
+        value->required();
+    d.add_options()("payload", value, "");
+}
+
+std::string text_option(const po::variables_map& vm, const char* name) {
+    return vm.count(name) ? vm[name].as<std::string>() : std::string();
+}
+
+std::vector<std::string> list_option(const po::variables_map& vm, const char* name) {
+    return vm.count(name) ? vm[name].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress& progress) {
+    Assets assets;
+    assets.xen = text_option(vm, "xen");
+    assets.xen_syms = text_option(vm, "xen-syms");
+    assets.kernel = text_option(vm, "kernel");
+    assets.modules = text_option(vm, "modules");
+    auto xlp = find_xlp(text_option(vm, "xlp"));
+    if (!xlp)
+        return fail(xlp);
+    assets.xlp = *xlp;
+    assets.busybox =
+        vm.count("busybox") ? fs::path(text_option(vm, "busybox")) : in_path("busybox");
+    assets.launcher = find_launcher(text_option(vm, "launcher"));
+    const bool needs_launcher = vm.count("guest") || vm.count("xtf");
+    if (assets.launcher.empty() && needs_launcher)
+        return fail(environment("qa.no-launcher", "The program xlp-qa-guest is not found.",
+                                "Build xlp with libxen-dev installed, or give --launcher FILE."));
+    Settings settings;
+    settings.accelerator = text_option(vm, "accel");
+    settings.cpu = text_option(vm, "cpu");
+    for (const std::string& text : list_option(vm, "guest"))
+        if (auto guest = parse_inmate(text))
+            settings.memory_mib += guest->number * (guest->memory_mib + guest_overhead_mib);
+    settings.cache = text_option(vm, "cache");
+    settings.qemu = text_option(vm, "qemu");
+    settings.xen_arguments = text_option(vm, "xen-args");
+    settings.kernel_arguments = text_option(vm, "kernel-args");
+    settings.cpus = vm["cpus"].as<unsigned>();
+    settings.snapshot = !vm.count("no-snapshot");
+    settings.silence = std::chrono::seconds(vm["timeout"].as<unsigned>());
+    settings.limit = std::chrono::seconds(vm["limit"].as<unsigned>());
+    settings.cancel = cancel;
+    settings.progress = progress;
+    progress("preparing the images");
+    return Testbed::prepare(assets, settings);
+}
+
+Result<void> write_outputs(const po::variables_map& vm, const std::vector<NamedOutcome>& all,
+                           const std::vector<XtfProof>& proofs) {
+    if (vm.count("junit"))
+        if (auto written = write_file(text_option(vm, "junit"), junit_xml(all, proofs)); !written)
+            return written;
+    if (vm.count("serial")) {
+        std::string lines;
+        for (const NamedOutcome& n : all)
+            lines += n.outcome.serial;
+        return write_file(text_option(vm, "serial"), lines);
+    }
+    return {};
+}
+
+Json hypervisor_json(const po::variables_map& vm, const Testbed& bed) {
+    return {{"file", text_option(vm, "xen")}, {"build_id", bed.xen_build_id()}};
+}
+
+Json machine_json(const Testbed& bed) {
+    return {{"accelerator", bed.accelerator().name},
+            {"why", bed.accelerator().why},
+            {"cpu", bed.cpu()}};
+}
+
+std::string machine_line(const Testbed& bed) {
+    return fmt::format("machine by {} ({}), processor {}", bed.accelerator().name,
+                       bed.accelerator().why, bed.cpu());
+}
+
+Result<std::vector<Payload>> read_payloads(const std::vector<fs::path>& files) {
+    std::vector<Payload> payloads;
+    Findings findings;
+    for (const fs::path& file : files) {
+        auto bytes = read_text(file);
+        if (bytes)
+            payloads.push_back({payload_name(file), std::move(*bytes)});
+        else
+            append(findings, bytes.error());
+    }
+    if (has_errors(findings))
+        return fail(std::move(findings));
+    return payloads;
+}
+
+std::vector<fs::path> payload_arguments(const po::variables_map& vm) {
+    std::vector<fs::path> files;
+    for (const std::string& f : list_option(vm, "payload"))
+        files.push_back(f);
+    return files;
+}
+
+} // namespace xlp::qa
