@@ -57,22 +57,25 @@ Json to_json(const Manifest& m) {
     Json inputs = Json::array();
     for (const Input& i : m.inputs)
         inputs.push_back({{"role", i.role}, {"file", i.file}, {"sha256", i.sha256}});
-    return {{"schema", schema},
-            {"name", m.name},
-            {"title", m.title},
-            {"payload",
-             {{"file", m.file},
-              {"sha256", m.sha256},
-              {"size", m.size},
-              {"build_id", m.build_id},
-              {"depends", m.depends}}},
-            {"xen", {{"build_id", m.xen_build_id}, {"version", m.xen_version}}},
-            {"advisories", m.advisories},
-            {"cves", m.cves},
-            {"supersedes", m.supersedes},
-            {"functions", m.functions},
-            {"inputs", inputs},
-            {"tool", {{"name", m.tool}, {"version", m.tool_version}}}};
+    Json j = {{"schema", schema},
+              {"name", m.name},
+              {"title", m.title},
+              {"payload",
+               {{"file", m.file},
+                {"sha256", m.sha256},
+                {"size", m.size},
+                {"build_id", m.build_id},
+                {"depends", m.depends}}},
+              {"xen", {{"build_id", m.xen_build_id}, {"version", m.xen_version}}},
+              {"advisories", m.advisories},
+              {"cves", m.cves},
+              {"supersedes", m.supersedes},
+              {"functions", m.functions},
+              {"inputs", inputs},
+              {"tool", {{"name", m.tool}, {"version", m.tool_version}}}};
+    if (!m.partial.empty())
+        j["partial"] = m.partial;
+    return j;
 }
 
 std::string to_text(const Manifest& m) {
@@ -83,39 +86,46 @@ Result<Manifest> describe(View payload, const std::string& file) {
     auto object = elf::Object::parse({payload.begin(), payload.end()}, file);
     if (!object)
         return fail(object);
+    return describe(*object, sha256_hex(payload), payload.size(), file);
+}
+
+Result<Manifest> describe(const elf::Object& object, const std::string& sha256, std::uint64_t size,
+                          const std::string& file) {
     Manifest m;
     m.file = std::filesystem::path(file).filename();
     m.name = std::filesystem::path(file).stem();
-    if (const elf::Section* s = object->section(".modinfo"))
+    if (const elf::Section* s = object.section(".modinfo"))
         read_modinfo(m, {reinterpret_cast<const char*>(s->bytes.data()), s->bytes.size()});
-    m.sha256 = sha256_hex(payload);
-    m.size = payload.size();
-    m.build_id = id_in(*object, ".note.gnu.build-id");
-    m.depends = id_in(*object, ".livepatch.depends");
-    m.xen_build_id = id_in(*object, ".livepatch.xen_depends");
+    m.sha256 = sha256;
+    m.size = size;
+    m.build_id = id_in(object, ".note.gnu.build-id");
+    m.depends = id_in(object, ".livepatch.depends");
+    m.xen_build_id = id_in(object, ".livepatch.xen_depends");
     if (m.build_id.empty() || m.depends.empty())
         return fail(bad_input("manifest.no-payload",
                               "This is an object file, but not a live-patch payload: it has no "
                               "build-id, or does not say what it stacks on.",
                               "A payload comes from `xlp-build payload'.", {file, {}, {}, 0}));
-    m.functions = replaced_functions(*object);
+    m.functions = replaced_functions(object);
     return m;
 }
 
 Findings compare(const Manifest& m, View payload, const std::string& origin) {
-    Findings f;
     auto is = describe(payload, origin);
-    if (!is)
-        return is.error();
+    return is ? compare(m, *is, origin) : is.error();
+}
+
+Findings compare(const Manifest& m, const Manifest& itself, const std::string& origin) {
+    Findings f;
     const auto check = [&](const char* what, const std::string& manifest, const std::string& here) {
         if (manifest != here)
             f.push_back(mismatch(origin, what, manifest, here));
     };
-    check("the SHA-256", m.sha256, is->sha256);
-    check("the size", std::to_string(m.size), std::to_string(is->size));
-    check("the build-id", m.build_id, is->build_id);
-    check("what it stacks on", m.depends, is->depends);
-    check("the hypervisor's build-id", m.xen_build_id, is->xen_build_id);
+    check("the SHA-256", m.sha256, itself.sha256);
+    check("the size", std::to_string(m.size), std::to_string(itself.size));
+    check("the build-id", m.build_id, itself.build_id);
+    check("what it stacks on", m.depends, itself.depends);
+    check("the hypervisor's build-id", m.xen_build_id, itself.xen_build_id);
     return f;
 }
 
@@ -128,6 +138,7 @@ std::vector<std::pair<std::string, std::string>> modinfo(const Manifest& m) {
     add("name", m.name);
     add("title", m.title);
     add("advisories", fmt::format("{}", fmt::join(m.advisories, " ")));
+    add("partial", fmt::format("{}", fmt::join(m.partial, " ")));
     add("cves", fmt::format("{}", fmt::join(m.cves, " ")));
     add("supersedes", fmt::format("{}", fmt::join(m.supersedes, " ")));
     add("built-by", m.tool.empty() ? "" : m.tool + " " + m.tool_version);
@@ -149,6 +160,8 @@ void read_modinfo(Manifest& m, std::string_view metadata) {
             m.title = value;
         else if (key == "advisories")
             m.advisories = words(value);
+        else if (key == "partial")
+            m.partial = words(value);
         else if (key == "cves")
             m.cves = words(value);
         else if (key == "supersedes")

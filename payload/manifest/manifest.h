@@ -42,6 +42,7 @@ struct Manifest {
     std::string xen_build_id;            // of the hypervisor
     std::string xen_version;             // "4.17.5"; empty when unknown
     std::vector<std::string> advisories; // "XSA-444"
+    std::vector<std::string> partial;    // advisories that it mends in part: not fixed by it
     std::vector<std::string> cves;       // "CVE-2023-34325"
     std::vector<std::string> supersedes; // build-ids of payloads whose fixes this one contains
     std::vector<std::string> functions;  // replaced, in the payload's order
@@ -64,13 +65,18 @@ Result<Manifest> parse(std::string_view text, const std::string& origin);
 // What the payload itself tells: file, sha256, size, ids, functions, and what `.modinfo` has.
 // Errors for bytes that are not an ELF object or lack their build-id.
 Result<Manifest> describe(View payload, const std::string& file);
+// The same of an object that was read already.
+Result<Manifest> describe(const elf::Object&, const std::string& sha256, std::uint64_t size,
+                          const std::string& file);
 
 // Findings where the manifest does not speak of these bytes: hash, size, ids.
 Findings compare(const Manifest&, View payload, const std::string& origin);
+// `itself`: what describe() says of the payload.
+Findings compare(const Manifest&, const Manifest& itself, const std::string& origin);
 
-// The essentials as "key", "value" for `.modinfo`, and back: name, title, advisories, cves,
-// supersedes, built-by. Lists are separated by spaces. `metadata` is as Xen or the section has it,
-// NUL-terminated strings; what has no `=` or an unknown key is ignored.
+// The essentials as "key", "value" for `.modinfo`, and back: name, title, advisories, partial,
+// cves, supersedes, built-by. Lists are separated by spaces. `metadata` is as Xen or the section
+// has it, NUL-terminated strings; what has no `=` or an unknown key is ignored.
 std::vector<std::pair<std::string, std::string>> modinfo(const Manifest&);
 void read_modinfo(Manifest&, std::string_view metadata);
 

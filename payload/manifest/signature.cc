@@ -2,15 +2,17 @@
 #include "payload/manifest/signature.h"
 
 #include "payload/base/bytes.h"
+#include "payload/base/hash.h"
 #include "payload/base/json.h"
-#include "payload/elf/note.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
@@ -41,6 +43,14 @@ Bytes message(View payload, std::string_view manifest) {
     return m;
 }
 
+Bytes index_message(std::string_view index) {
+    constexpr char domain[] = "xlp-index-1"; // with its NUL
+    Bytes m(domain, domain + sizeof(domain));
+    const Bytes digest = sha256(as_bytes(index));
+    m.insert(m.end(), digest.begin(), digest.end());
+    return m;
+}
+
 std::string key_id(EVP_PKEY* key) {
     unsigned char raw[32], digest[SHA256_DIGEST_LENGTH];
     std::size_t size = sizeof(raw);
@@ -59,23 +69,33 @@ int no_passphrase(char*, int, int, void*) {
     return -1;
 }
 
-Result<Key> read_key(const fs::path& path, bool is_private) {
-    std::unique_ptr<std::FILE, CloseFile> f(std::fopen(path.c_str(), "re"));
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+Result<File> open_key(const fs::path& path) {
+    File f(std::fopen(path.c_str(), "re"));
     if (!f)
         return fail(bad_input("key.unreadable",
                               fmt::format("The key cannot be read: {}.", std::strerror(errno)), {},
                               {path, {}, {}, 0}));
-    KeyHandle key(is_private ? PEM_read_PrivateKey(f.get(), nullptr, no_passphrase, nullptr)
-                             : PEM_read_PUBKEY(f.get(), nullptr, no_passphrase, nullptr));
-    if (!key || EVP_PKEY_id(key.get()) != EVP_PKEY_ED25519)
-        return fail(bad_input("key.malformed",
-                              fmt::format("This is not an unencrypted Ed25519 {} key in PEM form.",
-                                          is_private ? "private" : "public"),
-                              is_private ? "Make one with `openssl genpkey -algorithm ed25519'."
-                                         : "Make one with `openssl pkey -in KEY -pubout'.",
-                              {path, {}, {}, 0}));
-    std::string id = key_id(key.get());
-    return Key{std::move(key), std::move(id), path};
+    return f;
+}
+
+Finding malformed_key(const fs::path& path, bool is_private) {
+    return bad_input("key.malformed",
+                     fmt::format("This is not an unencrypted Ed25519 {} key in PEM form.",
+                                 is_private ? "private" : "public"),
+                     is_private ? "Make one with `openssl genpkey -algorithm ed25519'."
+                                : "Make one with `openssl pkey -in KEY -pubout'.",
+                     {path, {}, {}, 0});
+}
+
+// Whether the last read stopped because there is no further PEM block.
+bool at_end_of_pem() {
+    const unsigned long error = ERR_peek_last_error();
+    const bool end =
+        ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    return end;
 }
 
 struct Entry {
@@ -125,10 +145,31 @@ bool fits(const Key& key, const Bytes& signature, const Bytes& signed_bytes) {
 } // namespace
 
 Result<Key> read_private_key(const fs::path& path) {
-    return read_key(path, true);
+    auto f = open_key(path);
+    if (!f)
+        return fail(f);
+    KeyHandle key(PEM_read_PrivateKey(f->get(), nullptr, no_passphrase, nullptr));
+    if (!key || EVP_PKEY_id(key.get()) != EVP_PKEY_ED25519)
+        return fail(malformed_key(path, true));
+    std::string id = key_id(key.get());
+    return Key{std::move(key), std::move(id), path};
 }
-Result<Key> read_public_key(const fs::path& path) {
-    return read_key(path, false);
+
+Result<std::vector<Key>> read_public_keys(const fs::path& path) {
+    auto f = open_key(path);
+    if (!f)
+        return fail(f);
+    std::vector<Key> keys;
+    ERR_clear_error();
+    for (;;) {
+        KeyHandle key(PEM_read_PUBKEY(f->get(), nullptr, no_passphrase, nullptr));
+        if (!key && at_end_of_pem() && !keys.empty())
+            return keys;
+        if (!key || EVP_PKEY_id(key.get()) != EVP_PKEY_ED25519)
+            return fail(malformed_key(path, false));
+        std::string id = key_id(key.get());
+        keys.push_back({std::move(key), std::move(id), path});
+    }
 }
 
 Result<std::vector<Key>> read_trusted_keys(const fs::path& folder) {
@@ -146,11 +187,11 @@ Result<std::vector<Key>> read_trusted_keys(const fs::path& folder) {
     std::vector<Key> keys;
     Findings wrong;
     for (const fs::path& file : files) {
-        auto key = read_public_key(file);
-        if (key)
-            keys.push_back(std::move(*key));
+        auto read = read_public_keys(file);
+        if (read)
+            std::move(read->begin(), read->end(), std::back_inserter(keys));
         else
-            append(wrong, key.error());
+            append(wrong, read.error());
     }
     if (has_errors(wrong))
         return tl::unexpected(wrong);
@@ -161,8 +202,9 @@ fs::path signature_path(fs::path payload) {
     return payload += ".sig";
 }
 
-Result<std::string> sign(View payload, std::string_view manifest, const Key& key,
-                         std::string_view existing) {
+namespace {
+
+Result<std::string> sign_message(const Bytes& what, const Key& key, std::string_view existing) {
     std::vector<Entry> entries;
     if (!existing.empty()) {
         auto parsed = parse_file(existing, "the existing signature");
@@ -171,7 +213,6 @@ Result<std::string> sign(View payload, std::string_view manifest, const Key& key
         entries = std::move(*parsed);
         std::erase_if(entries, [&](const Entry& e) { return e.key == key.id; });
     }
-    const Bytes what = message(payload, manifest);
     Bytes signature(64);
     std::size_t size = signature.size();
     Context c(EVP_MD_CTX_new());
@@ -185,12 +226,13 @@ Result<std::string> sign(View payload, std::string_view manifest, const Key& key
     return Json{{"schema", schema}, {"signatures", list}}.dump(2) + "\n";
 }
 
-Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
-                           const std::vector<Key>& trusted, const std::string& origin) {
+// `it`: what was signed, for people.
+Result<std::string> verify_message(const Bytes& what, std::string_view signature_file,
+                                   const std::vector<Key>& trusted, const std::string& origin,
+                                   const char* it, const char* changed) {
     auto entries = parse_file(signature_file, origin);
     if (!entries)
         return fail(entries);
-    const Bytes what = message(payload, manifest);
     std::string unfit;
     for (const Entry& e : *entries)
         for (const Key& key : trusted) {
@@ -201,15 +243,38 @@ Result<std::string> verify(View payload, std::string_view manifest, std::string_
             unfit = key.id;
         }
     if (!unfit.empty())
-        return fail(refusal("signature.wrong",
-                            fmt::format("The signature by key {} is not of this payload with this "
-                                        "manifest: one of them was changed.",
-                                        unfit),
-                            "Fetch the payload again, from where it was published.",
-                            {origin, {}, {}, 0}));
-    return fail(refusal("signature.untrusted", "No trusted key has signed this payload.",
+        return fail(
+            refusal("signature.wrong",
+                    fmt::format("The signature by key {} is not of this {}.", unfit, changed),
+                    fmt::format("Fetch the {} again, from where it was published.", it),
+                    {origin, {}, {}, 0}));
+    return fail(refusal("signature.untrusted",
+                        fmt::format("No trusted key has signed this {}.", it),
                         "Put the publisher's public key into /etc/xlp/keys.d/, after checking it.",
                         {origin, {}, {}, 0}));
+}
+
+} // namespace
+
+Result<std::string> sign(View payload, std::string_view manifest, const Key& key,
+                         std::string_view existing) {
+    return sign_message(message(payload, manifest), key, existing);
+}
+
+Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
+                           const std::vector<Key>& trusted, const std::string& origin) {
+    return verify_message(message(payload, manifest), signature_file, trusted, origin, "payload",
+                          "payload with this manifest: one of them was changed");
+}
+
+Result<std::string> sign_index(std::string_view index, const Key& key, std::string_view existing) {
+    return sign_message(index_message(index), key, existing);
+}
+
+Result<std::string> verify_index(std::string_view index, std::string_view signature_file,
+                                 const std::vector<Key>& trusted, const std::string& origin) {
+    return verify_message(index_message(index), signature_file, trusted, origin, "index",
+                          "index: it was changed");
 }
 
 } // namespace xlp::manifest

@@ -33,9 +33,11 @@ struct Key {
 
 // PEM, unencrypted, as `openssl genpkey -algorithm ed25519` writes it. Errors: key.* .
 Result<Key> read_private_key(const std::filesystem::path&);
-Result<Key> read_public_key(const std::filesystem::path&);
-// Every *.pem in a folder, by name; none when there is no folder. A file that is no public key is
-// an error, not silence: a key that one believes to be trusted must not be skipped.
+// Every public key of a file.
+Result<std::vector<Key>> read_public_keys(const std::filesystem::path&);
+// Every key of every *.pem in a folder, by name; none when there is no folder. A file that holds
+// anything else is an error, not silence: a key that one believes to be trusted must not be
+// skipped.
 Result<std::vector<Key>> read_trusted_keys(const std::filesystem::path& folder);
 
 // `patch.livepatch.sig` beside `patch.livepatch`.
@@ -51,5 +53,12 @@ Result<std::string> sign(View payload, std::string_view manifest, const Key& pri
 // but not of these bytes); both refusals.
 Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
                            const std::vector<Key>& trusted, const std::string& origin);
+
+// The same for an index (index.h), over
+//     "xlp-index-1" NUL sha256(index file)
+Result<std::string> sign_index(std::string_view index, const Key& private_key,
+                               std::string_view existing = {});
+Result<std::string> verify_index(std::string_view index, std::string_view signature_file,
+                                 const std::vector<Key>& trusted, const std::string& origin);
 
 } // namespace xlp::manifest

@@ -53,7 +53,8 @@ payload() {
     payload p.livepatch 1234
     tool install p.livepatch --store store
     exits 0
-    cmp p.livepatch store/1234/p.livepatch
+    hash=$(sha256sum p.livepatch)
+    cmp p.livepatch "store/1234/${hash%% *}/p.livepatch"
     tool install p.livepatch --store store --json
     exits 0
     json_agrees
@@ -158,13 +159,35 @@ END
     [[ $err == "error: "* ]]
 }
 
-@test "the boot service is one that systemd takes" {
+@test "the units are ones that systemd takes" {
     command -v systemd-analyze >/dev/null || skip "there is no systemd-analyze"
-    sed "s|^ExecStart=[^ ]*|ExecStart=$TOOL|" "$XLP_BINARIES/xlp/xlp-sync.service" >xlp-sync.service
+    for unit in xlp-sync.service xlp-shutdown.service xlp-settle.service xlp-settle.timer; do
+        sed "s|^\(Exec[A-Za-z]*\)=[^ ]*/xlp |\1=$TOOL |" "$XLP_BINARIES/xlp/$unit" >"$unit"
+    done
     # the manual may not be installed yet
-    run systemd-analyze verify --man=no ./xlp-sync.service
+    run systemd-analyze verify --man=no ./xlp-sync.service ./xlp-shutdown.service ./xlp-settle.timer
     [ "$status" -eq 0 ] && [ -z "$output" ]
     echo 'Typo=yes' >>xlp-sync.service
     run systemd-analyze verify --man=no ./xlp-sync.service
     [ -n "$output" ]
+}
+
+@test "index make writes an index that others can check, and says what is wrong with its words" {
+    payload p.livepatch 1234
+    tool index make p.livepatch --serial 3 --in-build XSA-7 --not-concerned 'XSA-8=Arm only'
+    exits 0
+    jq -e '.schema == "xlp.index/1" and .serial == 3 and .xen.build_id == "1234" and
+           [.advisories[].answer] == ["payload", "in-build", "not-concerned"]' index.json
+    tool index make p.livepatch --serial 3 --reboot XSA-9
+    exits 2
+    tool index make --serial 3
+    exits 2
+}
+
+@test "metrics do not take the place of a device" {
+    tool status --prometheus /dev/stdout
+    [ -c /dev/null ] && [ -e /dev/stdout ]
+    tool status --monitor --prometheus /dev/null
+    [ -c /dev/null ]
+    complains "not a regular file"
 }

@@ -16,7 +16,15 @@ TEST_F(VerbTest, TheOldToolsTable) {
     spec.modinfo = std::string("one=1\0two=2\0", 12);
     EXPECT_EQ(compat({"load", file("a.b", spec)}).out,
               "Uploading " + file("a.b", spec) + "... completed\nApplying a.b... completed\n");
-    EXPECT_EQ(compat({"upload", "wait", file("w", on("d"))}).code, 0);
+    EXPECT_EQ(compat({"upload", "wait",
+                      file("w",
+                           [] {
+                               PayloadSpec bare = on("d");
+                               bare.bare = true;
+                               return bare;
+                           }())})
+                  .code,
+              0);
     xen.find("wait")->status.rc = -EBUSY;
     EXPECT_EQ(
         compat({"list"}).out,

@@ -77,6 +77,12 @@ int rename(const char* from, const char* to) noexcept {
     return through<int(const char*, const char*)>("rename", to, from, to);
 }
 
+int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+              unsigned flags) noexcept {
+    return through<int(int, const char*, int, const char*, unsigned)>("renameat2", to, from_folder,
+                                                                      from, to_folder, to, flags);
+}
+
 int unlink(const char* path) noexcept {
     return through<int(const char*)>("unlink", path, path);
 }

@@ -3,6 +3,7 @@
 // or as planned, never between, and the next run repairs what a kill left.
 #include "host_scenarios.h"
 #include "payload/base/file.h"
+#include "tools/xlp/disk/holds.h"
 
 #include <cerrno>
 
@@ -55,7 +56,7 @@ TEST_P(EveryScenario, AKillAtAnyCallIsRepairedByTheNextRun) {
                 << "killed at call " << call << (effect ? " after" : " before")
                 << " its effect: " << text(now);
             EXPECT_FALSE(fs::exists(w.root.paths.journal()));
-            EXPECT_FALSE(fs::exists(w.root.paths.guard()));
+            EXPECT_TRUE(w.trial_is_true());
         }
 }
 
@@ -141,10 +142,11 @@ TEST(Executor, AJournalOfAnotherBootIsForgotten) {
 // A file where the folder should be stands for a disk that takes nothing.
 TEST(Executor, WithoutRoomForTheJournalNothingIsBegun) {
     World w;
+    fs::create_directories(w.root.paths.run().parent_path());
     ASSERT_TRUE(write_file(w.root.paths.run(), "in the way"));
     auto done = w.run(load_plan({{"a", spec("a")}}));
     ASSERT_FALSE(done);
-    EXPECT_EQ(done.error().front().code, "host.disk");
+    EXPECT_EQ(done.error().front().code, "file.unwritable");
     EXPECT_EQ(failure_of(done.error()), Failure::environment);
     EXPECT_TRUE(w.xen.entries.empty());
 }
@@ -172,14 +174,17 @@ TEST(Executor, ACrashWhileApplyingLeavesItsMark) {
     w.root.reboot("second");
     w.xen.on_call = nullptr;
     w.xen.entries.clear();
-    const Guard guard(w.root.paths);
-    auto crash = guard.crash();
-    ASSERT_TRUE(crash && *crash);
-    EXPECT_EQ((*crash)->payloads, std::vector<std::string>{"a"});
+    const auto held = [&] { return *Holds::read(w.root.paths, xen_id); };
+    const std::string sha = make_blob(spec("a"))->sha256;
+    ASSERT_NE(held().find(sha, ""), nullptr) << "also before it is written down";
+    EXPECT_TRUE(held().after_crash());
     ASSERT_TRUE(w.run(load_plan({{"b", spec("b")}})));
-    EXPECT_TRUE(*guard.crash()) << "another payload's success proves nothing about this one";
-    ASSERT_TRUE(guard.forgive());
-    EXPECT_FALSE(*guard.crash());
+    EXPECT_NE(held().find(sha, ""), nullptr)
+        << "another payload's success proves nothing about this one";
+    EXPECT_EQ(held().all().size(), 1u);
+    EXPECT_TRUE(Holds::read(w.root.paths, id("77"))->all().empty()) << "another hypervisor";
+    ASSERT_TRUE(lift_holds(w.root.paths, xen_id));
+    EXPECT_TRUE(held().all().empty());
 }
 
 } // namespace

@@ -40,13 +40,14 @@ std::size_t files_below(const fs::path& folder) {
 
 TEST(Files, AFullDiskLeavesTheOldContentsAndNoLitter) {
     const Root root;
-    const fs::path file = root.paths.root / "d/f";
+    const fs::path file = root.paths.root / "f";
     ASSERT_TRUE(write_file(file, "old"));
     const std::size_t before = files_below(root.paths.root);
     EXPECT_EQ(on_full_disk(10,
                            [&] {
                                auto done = write_file(file, std::string(100000, 'x'));
-                               return !done && done.error().front().code == "host.disk" ? 7 : 8;
+                               return !done && done.error().front().code == "file.unwritable" ? 7
+                                                                                              : 8;
                            }),
               7);
     EXPECT_EQ(**read_text_if_there(file), "old");
@@ -64,7 +65,8 @@ TEST(Files, AnInstallOnAFullDiskInstallsNothing) {
                                                                                                 : 8;
                            }),
               7);
-    EXPECT_FALSE(fs::exists(root.paths.store() / xen_id / "a.livepatch"));
+    Findings none;
+    EXPECT_TRUE(Store(root.paths.store()).offer(xen_id, {Policy::off, {}}, none).good.empty());
 }
 
 TEST(Files, WhatIsNoJsonObjectIsDamaged) {

@@ -71,7 +71,30 @@ struct VerbTest : ::testing::Test {
         EXPECT_TRUE(write_file(manifest::manifest_path(f), manifest::to_text(m)));
         return f;
     }
-    void configure(const std::string& text) { ASSERT_TRUE(write_file(root.paths.config(), text)); }
+    void configure(const std::string& text) {
+        fs::create_directories(root.paths.config().parent_path());
+        ASSERT_TRUE(write_file(root.paths.config(), text));
+    }
+    // An index of this hypervisor that asks for these payloads of the store.
+    void index(std::vector<std::string> words = {}, const std::string& serial = "1") {
+        for (const auto& e : fs::directory_iterator(root.paths.store() / xen_id))
+            if (e.path().extension() == ".livepatch")
+                words.push_back(e.path());
+        words.insert(words.begin(), {"index", "make", "--serial", serial, "--xen", xen_id, "-o",
+                                     root.paths.store() / xen_id / "index.json"});
+        const Ran r = xlp(words);
+        ASSERT_EQ(r.code, 0) << r.err;
+    }
+    // The host ends without a shutdown, and another boot begins.
+    void crash(const std::string& next_boot) {
+        xen.entries.clear();
+        xen.stack.clear();
+        root.reboot(next_boot);
+    }
+    void shut_down(const std::string& next_boot) {
+        EXPECT_EQ(xlp({"settle", "--now"}).code, 0);
+        crash(next_boot);
+    }
 };
 
 inline PayloadSpec on(const std::string& own, const std::string& below = xen_id) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One action at a time: every way in which it can end.
 #include "host_scripted.h"
-#include "tools/xlp/verbs/operator.h"
+#include "tools/xlp/executor/operator.h"
 
 #include <cerrno>
 #include <gtest/gtest.h>
@@ -37,10 +37,31 @@ TEST_F(OperatorTest, AnActionEndsWhenTheHypervisorSaysSo) {
 }
 
 TEST_F(OperatorTest, ARendezvousThatTimedOutIsTriedWithMoreTime) {
-    xen.rendezvous = milliseconds(400);
+    xen.rendezvous = milliseconds(100);
     ASSERT_TRUE(op.upload("a", make_payload({id("a")})));
     ASSERT_TRUE(op.act(Action::apply, "a"));
-    EXPECT_EQ(xen.find("a")->timeout, 480'000'000u) << "30 ms doubled four times";
+    EXPECT_EQ(xen.find("a")->timeout, 120'000'000u) << "30 ms doubled twice";
+    EXPECT_EQ(op.cost().expired, 2u);
+}
+
+TEST_F(OperatorTest, TheHostStandsStillForShortTimesFarApart) {
+    xen.rendezvous = milliseconds(1000);
+    ASSERT_TRUE(op.upload("a", make_payload({id("a")})));
+    const Nanoseconds begun = clock.now();
+    EXPECT_FALSE(op.act(Action::apply, "a"));
+    EXPECT_EQ(xen.find("a")->timeout, 250'000'000u) << "never longer";
+    EXPECT_GT(clock.now() - begun, seconds(60));
+    EXPECT_LT(op.cost().stalled * 30, clock.now() - begun);
+}
+
+TEST_F(OperatorTest, AHookIsNotRunAgainByItself) {
+    xen.rendezvous = milliseconds(1000);
+    ASSERT_TRUE(op.upload("a", make_payload({id("a")})));
+    const int before = xen.calls;
+    EXPECT_FALSE(op.act(Action::apply, "a", 0, true));
+    EXPECT_EQ(op.cost().expired, 1u);
+    EXPECT_EQ(xen.find("a")->timeout, 250'000'000u) << "all the time there is, at once";
+    EXPECT_LT(xen.calls - before, 20);
 }
 
 TEST_F(OperatorTest, ARendezvousThatNeverSucceedsIsGivenUpAndChangesNothing) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "host_scenarios.h"
+#include "tools/xlp/disk/holds.h"
+#include "tools/xlp/disk/trial.h"
 
 #include <algorithm>
 #include <cctype>
@@ -15,8 +17,22 @@ Result<void> World::run(const Plan& plan, Findings& findings) {
     limits.attempts = 3;
     limits.settle = std::chrono::milliseconds(200);
     Operator op(hv, clock, limits);
-    Executor executor(hv, op, root.paths);
+    if (auto held = hold_after_crash(root.paths); !held)
+        return fail(held);
+    Executor executor(hv, op, clock, {root.paths, xen_id, {}, {}, {}, {}});
     return executor.run(plan, findings);
+}
+
+bool World::trial_is_true() {
+    auto trial = Trial(root.paths).current();
+    const Snapshot now = xen.snapshot();
+    return trial
+           && (!*trial
+               || std::all_of((*trial)->payloads.begin(), (*trial)->payloads.end(),
+                              [&](const OnTrial& p) {
+                                  const Snapshot::Entry* e = now.find(p.name);
+                                  return e && e->applied;
+                              }));
 }
 
 PayloadSpec spec(const std::string& own, const std::string& below, bool data) {
@@ -106,7 +122,7 @@ int EveryScenario::calls() {
     EXPECT_TRUE(done) << text(done.error());
     EXPECT_TRUE(w.xen.snapshot().same_as(after_)) << text(w.xen.snapshot());
     EXPECT_FALSE(fs::exists(w.root.paths.journal()));
-    EXPECT_FALSE(fs::exists(w.root.paths.guard()));
+    EXPECT_TRUE(w.trial_is_true());
     return w.xen.calls - first_;
 }
 

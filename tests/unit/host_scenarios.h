@@ -21,6 +21,8 @@ struct World {
         Findings f;
         return run(plan, f);
     }
+    // What is on trial is in effect.
+    bool trial_is_true();
     // Of a next run, which has nothing of its own to do.
     Result<void> repair() { return run({"next", {}}); }
 };

@@ -30,10 +30,12 @@ Root::~Root() {
 }
 
 void Root::reboot(const std::string& boot) {
+    fs::create_directories(paths.boot_id().parent_path());
     EXPECT_TRUE(write_file(paths.boot_id(), boot + "\n"));
 }
 
 fs::path write_payload(const fs::path& file, const PayloadSpec& spec) {
+    fs::create_directories(file.parent_path());
     EXPECT_TRUE(write_file(file, as_text(make_payload(spec))));
     return file;
 }
@@ -83,8 +85,11 @@ std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
     note(".livepatch.xen_depends", p.xen);
     if (p.data)
         section(".data", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, Bytes(8, 1));
-    if (!p.modinfo.empty())
-        section(".modinfo", SHT_PROGBITS, SHF_ALLOC, {p.modinfo.begin(), p.modinfo.end()});
+    if (p.preapply)
+        section(".livepatch.hooks.preapply", SHT_PROGBITS, SHF_ALLOC, Bytes(8, 0));
+    const std::string modinfo = p.modinfo.empty() ? "content=" + p.build_id + '\0' : p.modinfo;
+    if (!p.bare)
+        section(".modinfo", SHT_PROGBITS, SHF_ALLOC, {modinfo.begin(), modinfo.end()});
     auto bytes = elf::write_object(o);
     EXPECT_TRUE(bytes) << bytes.error().front().why;
     return bytes ? *bytes : Bytes();

@@ -58,7 +58,9 @@ struct PayloadSpec {
     std::string depends = xen_id; // hex
     std::string xen = xen_id;
     bool data = false;        // brings writable data: cannot be applied twice
-    std::string modinfo = {}; // "key=value\0..."
+    std::string modinfo = {}; // "key=value\0..."; empty: one that names the content
+    bool bare = false;        // without .modinfo
+    bool preapply = false;    // has such a hook
     std::string function = "do_xen_version";
     std::string omit = {}; // a section to leave out
 };

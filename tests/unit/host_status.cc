@@ -14,6 +14,7 @@ TEST_F(VerbTest, StatusAnswersTheQuestion) {
     EXPECT_EQ(xlp({"status", "--monitor"}).code, 3);
     store("one", on("a"), {"XSA-1"});
     store("two", on("b", id("a")), {"XSA-2"});
+    index({"--in-build", "XSA-3", "--not-concerned", "XSA-4=Arm only"});
     PayloadSpec other = on("c", id("77"));
     other.xen = id("77");
     store("elsewhere", other, {"XSA-1", "XSA-9"});
@@ -33,10 +34,152 @@ TEST_F(VerbTest, StatusAnswersTheQuestion) {
     EXPECT_EQ(critical.code, 2);
     EXPECT_EQ(critical.out,
               "XLP CRITICAL - 1 payloads in effect, 1 missing: XSA-2 | payloads=1 missing=1\n");
+    for (const auto& [advisory, code, how] : std::vector<std::tuple<std::string, int, std::string>>{
+             {"XSA-1", 0, "fixed by one"},
+             {"XSA-2", 1, "needs two"},
+             {"XSA-3", 0, "fixed in this build"},
+             {"XSA-4", 0, "does not concern this build: Arm only"},
+             {"XSA-5", 4, "nobody"}}) {
+        const Ran r = xlp({"status", advisory});
+        EXPECT_EQ(r.code, code) << advisory;
+        EXPECT_THAT(r.out, HasSubstr(how));
+    }
     ASSERT_EQ(xlp({"sync"}).code, 0);
     EXPECT_EQ(xlp({"status"}).code, 0);
     EXPECT_THAT(xlp({"status"}).out, HasSubstr("Protected: yes"));
     EXPECT_EQ(xlp({"status", "--monitor"}).code, 0);
+}
+
+TEST_F(VerbTest, NothingNeededIsAnAnswer) {
+    fs::create_directories(root.paths.store() / xen_id);
+    index({"--in-build", "XSA-3"});
+    EXPECT_EQ(xlp({"status"}).code, 0);
+}
+
+TEST_F(VerbTest, WithoutAnIndexNobodyKnows) {
+    store("one", on("a"), {"XSA-1"});
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    const Ran r = xlp({"status"});
+    EXPECT_EQ(r.code, 4);
+    EXPECT_THAT(r.out, HasSubstr("Protected: unknown"));
+    EXPECT_EQ(xlp({"status", "XSA-1"}).code, 0) << "what is in effect is known all the same";
+}
+
+TEST_F(VerbTest, WhatTheIndexAsksForAndTheStoreLacksIsOpen) {
+    const fs::path f = store("one", on("a"), {"XSA-1"});
+    index();
+    fs::remove(f);
+    fs::remove(manifest::manifest_path(f));
+    EXPECT_EQ(xlp({"status"}).code, 1);
+    EXPECT_EQ(xlp({"status", "XSA-1"}).code, 1);
+    index({"--reboot", "XSA-2=4.17.6"}, "2");
+    const Json j = xlp({"status", "--json"}).json();
+    EXPECT_EQ(j["reboot"], Json({"XSA-2"}));
+    EXPECT_EQ(j["protected"], false);
+}
+
+TEST_F(VerbTest, ADoubtfulStoreIsUnknownAtBest) {
+    const fs::path one = store("one", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    const fs::path more = store("more", on("b", id("99")), {"XSA-2"}); // out of reach
+    EXPECT_EQ(xlp({"status"}).code, 4);
+    EXPECT_EQ(xlp({"status", "--monitor"}).code, 3);
+    ASSERT_TRUE(write_file(more, "damaged")); // rejected
+    EXPECT_EQ(xlp({"status"}).code, 4);
+    const Json j = xlp({"status", "--json"}).json();
+    EXPECT_TRUE(j["protected"].is_null());
+    EXPECT_EQ(j["store_errors"], 1);
+    const fs::path prom = root.paths.root / "m.prom";
+    xlp({"status", "--prometheus", prom});
+    EXPECT_THAT(**read_text_if_there(prom), HasSubstr("xlp_protected -1\n"));
+    EXPECT_THAT(**read_text_if_there(prom), HasSubstr("xlp_store_errors 1\n"));
+    EXPECT_THAT(**read_text_if_there(prom), HasSubstr("xlp_last_sync_result 0\n"));
+}
+
+TEST_F(VerbTest, AnOldIndexIsNotBelieved) {
+    store("one", on("a"), {"XSA-1"});
+    index({}, "5");
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    index({}, "4");
+    const Ran r = xlp({"status"});
+    EXPECT_EQ(r.code, 4);
+    EXPECT_THAT(r.err, HasSubstr("index.rollback"));
+    index({"--minimum-serial", "9"}, "9");
+    EXPECT_EQ(xlp({"status"}).code, 0);
+    index({"--days", "0"}, "10");
+    clock.sleep(std::chrono::seconds(1));
+    ::sleep(1);
+    const Ran old = xlp({"status"});
+    EXPECT_EQ(old.code, 4);
+    EXPECT_THAT(old.err, HasSubstr("index.expired"));
+}
+
+TEST_F(VerbTest, AMinimumSerialHoldsForEveryBuild) {
+    store("one", on("a"), {"XSA-1"});
+    index({"--minimum-serial", "9"}, "9");
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    xen.identity.build_id = id("77");
+    fs::create_directories(root.paths.store() / id("77"));
+    ASSERT_EQ(xlp({"index", "make", "--xen", id("77"), "--serial", "8", "-o",
+                   root.paths.store() / id("77") / "index.json"})
+                  .code,
+              0);
+    EXPECT_THAT(xlp({"status"}).err, HasSubstr("index.rollback"));
+}
+
+TEST_F(VerbTest, APartIsNotTheWhole) {
+    const fs::path f = store("one", on("a"), {"XSA-1"});
+    auto m = *manifest::parse(**read_text_if_there(manifest::manifest_path(f)), "m");
+    index();
+    m.partial = {"XSA-1"};
+    ASSERT_TRUE(write_file(manifest::manifest_path(f), manifest::to_text(m)));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_EQ(xlp({"status"}).code, 1);
+    EXPECT_EQ(xlp({"status", "XSA-1"}).code, 1);
+}
+
+TEST_F(VerbTest, ARevokedPayloadIsNotAppliedAndProvesNothing) {
+    store("one", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    index({"--revoke", make_blob(on("a"))->sha256}, "2");
+    EXPECT_EQ(xlp({"status"}).code, 1);
+    EXPECT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_EQ(xen.stack.size(), 1u) << "taking it out takes a word";
+    crash("second");
+    fs::remove(root.paths.trial());
+    EXPECT_THAT(xlp({"sync", "--boot"}).err, HasSubstr("store.revoked"));
+    EXPECT_TRUE(xen.stack.empty());
+}
+
+TEST_F(VerbTest, OtherBytesUnderANameAreNotTakenForIt) {
+    const fs::path f = store("one", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    ScriptedHypervisor other(xen);
+    ASSERT_TRUE(other.act(Action::revert, "one", 30'000'000, 0));
+    clock.sleep(std::chrono::seconds(1));
+    (void)other.list();
+    ASSERT_TRUE(other.act(Action::unload, "one", 0, 0));
+    for (const bool bare : {false, true}) {
+        PayloadSpec spec = on("f");
+        spec.bare = bare;
+        ASSERT_TRUE(other.upload("one", make_payload(spec), false));
+        ASSERT_TRUE(other.act(Action::apply, "one", 30'000'000, 0));
+        clock.sleep(std::chrono::seconds(1));
+        (void)other.list();
+        EXPECT_NE(xlp({"status"}).code, 0);
+        EXPECT_NE(xlp({"status", "XSA-1"}).code, 0);
+        ASSERT_TRUE(other.act(Action::revert, "one", 30'000'000, 0));
+        clock.sleep(std::chrono::seconds(1));
+        (void)other.list();
+        ASSERT_TRUE(other.act(Action::unload, "one", 0, 0));
+    }
 }
 
 TEST_F(VerbTest, ModinfoTellsWhatNoFileTells) {
@@ -47,12 +190,15 @@ TEST_F(VerbTest, ModinfoTellsWhatNoFileTells) {
     ASSERT_TRUE(other.act(Action::apply, "theirs", 30'000'000, 0));
     clock.sleep(std::chrono::seconds(1));
     const Json j = xlp({"status", "--json"}).json();
-    EXPECT_EQ(j["fixed"], Json({"XSA-5", "XSA-6"}));
+    EXPECT_EQ(j["stack"][0]["advisories"], Json({"XSA-5", "XSA-6"}));
     EXPECT_EQ(j["stack"][0]["title"], "t");
+    EXPECT_EQ(j["fixed"], Json::array()) << "only its own words say so";
+    EXPECT_EQ(xlp({"status", "XSA-5"}).code, 4);
 }
 
 TEST_F(VerbTest, MetricsAreWrittenWholeAndAlsoWithoutAHypervisor) {
     store("one", on("a"), {"XSA-1"});
+    index();
     const fs::path file_ = root.paths.root / "xlp.prom";
     xlp({"status", "--prometheus", file_});
     EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_protected 0\n"));
@@ -61,6 +207,7 @@ TEST_F(VerbTest, MetricsAreWrittenWholeAndAlsoWithoutAHypervisor) {
     ASSERT_EQ(xlp({"sync"}).code, 0);
     xlp({"status", "--prometheus", file_});
     EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_protected 1\n"));
+    EXPECT_THAT(**read_text_if_there(file_), HasSubstr("xlp_on_trial 1\n"));
     EXPECT_THAT(**read_text_if_there(file_),
                 HasSubstr("xlp_advisory_fixed{advisory=\"XSA-1\"} 1\n"));
     machine.connect = [](Via) -> Result<std::unique_ptr<Hypervisor>> {

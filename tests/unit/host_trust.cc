@@ -74,10 +74,89 @@ TEST_F(SignedTest, WrongSignaturesAreRefusedAlsoWhereNoneIsRequired) {
     EXPECT_EQ(xlp({"sync"}).code, 0);
 }
 
-TEST_F(SignedTest, UnsignedIsWorthAWarningWhereKeysAreInstalled) {
-    const Ran r = xlp({"load", file("a", on("a"))});
-    EXPECT_EQ(r.code, 0);
-    EXPECT_THAT(r.err, HasSubstr("signature.missing"));
+TEST_F(SignedTest, AnInstalledKeyMeansThatSignaturesAreRequired) {
+    for (const char* text : {"", "signatures = \"warn\"\n"}) {
+        configure(text);
+        const Ran r = xlp({"load", file("a", on("a"))});
+        EXPECT_EQ(r.code, 1);
+        EXPECT_THAT(r.err, HasSubstr("signature.missing"));
+    }
+    const fs::path f = store("one", on("a"));
+    sign(f);
+    auto signature = **read_text_if_there(manifest::signature_path(f));
+    signature.replace(signature.find(key.id), key.id.size(), "0123456789abcdef");
+    ASSERT_TRUE(write_file(manifest::signature_path(f), signature));
+    EXPECT_EQ(xlp({"sync"}).code, 1) << "by another key";
+    EXPECT_TRUE(xen.entries.empty());
+}
+
+TEST_F(SignedTest, NoNameOfTheProgramPassesByThePolicy) {
+    const std::string f = file("a", on("a"));
+    EXPECT_EQ(compat({"upload", "a", f}).code, 1);
+    EXPECT_EQ(compat({"load", f}).code, 1);
+    EXPECT_EQ(compat({"--force", "load", f}).code, 1);
+    EXPECT_TRUE(xen.entries.empty());
+    sign(f);
+    EXPECT_EQ(compat({"load", f}).code, 0);
+}
+
+TEST_F(SignedTest, VerifyDoesNotCallAWrongSignatureGood) {
+    const std::string f = file("a", on("a"));
+    sign(f);
+    write_payload(f, on("b"));
+    const Ran r = xlp({"verify", f});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.out, ::testing::Not(HasSubstr("good")));
+    EXPECT_EQ(xlp({"verify", "--json", f}).json()["payloads"][0]["good"], false);
+}
+
+TEST_F(SignedTest, WhatOthersCouldHaveWrittenDecidesNothing) {
+    const std::string f = file("a", on("a"));
+    sign(f);
+    const fs::path pem = root.paths.keys() / "publisher.pem";
+    for (const fs::path& p : {pem, root.paths.keys()}) {
+        const auto before = fs::status(p).permissions();
+        fs::permissions(p, fs::perms::others_write, fs::perm_options::add);
+        const Ran r = xlp({"load", f});
+        EXPECT_EQ(r.code, 1) << p;
+        EXPECT_THAT(r.err, HasSubstr("trust.mode")) << p;
+        fs::permissions(p, before);
+    }
+    configure("");
+    fs::permissions(root.paths.config(), fs::perms::group_write, fs::perm_options::add);
+    EXPECT_EQ(xlp({"load", f}).code, 1);
+    EXPECT_TRUE(xen.entries.empty());
+}
+
+TEST_F(VerbTest, AStoreThatOthersCanWriteToIsNotUsedUnsigned) {
+    const fs::path f = store("one", on("a"));
+    fs::permissions(f, fs::perms::others_write, fs::perm_options::add);
+    const Ran r = xlp({"sync"});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("trust.mode"));
+    EXPECT_TRUE(xen.entries.empty());
+}
+
+TEST_F(VerbTest, NoTextOfAPayloadPassesForAnotherLine) {
+    for (const std::string evil :
+         {"x\nProtected: yes", "\x1b[2K",
+          "\xc2\x9b"
+          "2K",
+          "\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\xa8", "\xef\xbb\xbf", "\x9b"}) {
+        PayloadSpec spec = on("a");
+        spec.modinfo = "title=" + evil + '\0' + "advisories=" + evil + '\0' + "content=1" + '\0';
+        ASSERT_EQ(xlp({"load", file("a", spec)}).code, 0);
+        for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+                 {"status"}, {"list"}, {"status", "--monitor"}, {"status", evil}}) {
+            const Ran r = xlp(words);
+            EXPECT_THAT(r.out, ::testing::Not(HasSubstr(evil))) << words[0];
+            EXPECT_THAT(r.err, ::testing::Not(HasSubstr(evil))) << words[0];
+            EXPECT_THAT(r.out, ::testing::Not(HasSubstr("\nProtected: yes"))) << words[0];
+        }
+        EXPECT_THAT(compat({"list"}).out, ::testing::Not(HasSubstr(evil)));
+        ASSERT_EQ(xlp({"revert", "a"}).code, 0);
+        ASSERT_EQ(xlp({"unload", "a"}).code, 0);
+    }
 }
 
 TEST_F(VerbTest, AMisspeltPolicyIsAnError) {

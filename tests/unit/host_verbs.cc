@@ -93,6 +93,7 @@ TEST_F(VerbTest, UsageIsChecked) {
                                                {"apply", "x", "--timeout", "5 parsecs"},
                                                {"apply", "x", "--timeout", "0"},
                                                {"apply", "x", "--timeout", "5s"},
+                                               {"apply", "x", "--timeout-limit", "0"},
                                                {"apply", "x", "--attempts", "0"}})
         EXPECT_EQ(xlp(words).code, 2) << words[0];
 }
@@ -172,8 +173,9 @@ TEST_F(VerbTest, ConcurrentLoadsDoNotMix) {
         threads.emplace_back([&, i, own, blob] {
             SystemClock real;
             Machine mine = machine;
-            auto o = open_operation({mine.connect, real, root.paths, {}},
-                                    {Via::automatic, {}, {}, std::chrono::seconds(60), {}});
+            Settings settings;
+            settings.lock_patience = std::chrono::seconds(60);
+            auto o = open_operation({mine.connect, real, root.paths, {}, {}}, settings);
             if (!o)
                 return;
             Findings f;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/base/bytes.h"
+#include "payload/base/file.h"
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
 #include "payload/manifest/manifest.h"
@@ -117,6 +118,16 @@ TEST(Manifest, EverythingWrongIsSaidAtOnce) {
     EXPECT_THAT(all, HasSubstr("`xen' is missing"));
 }
 
+TEST(Manifest, APartStaysAPart) {
+    Manifest m = full();
+    m.partial = {"XSA-2"};
+    EXPECT_EQ(*parse(to_text(m), "m.json"), m);
+    std::string text;
+    for (const auto& [key, value] : modinfo(m))
+        text += key + "=" + value + '\0';
+    EXPECT_THAT(describe(payload(text), "x")->partial, ElementsAre("XSA-2"));
+}
+
 TEST(Manifest, OtherThingsAreNotManifests) {
     for (const char* text : {"", "[]", "{", "{\"schema\":\"xlp.manifest/2\"}", "\xff"})
         EXPECT_FALSE(parse(text, "m.json")) << text;
@@ -220,6 +231,27 @@ TEST_F(SignatureTest, DamagedFilesAreBadInput) {
          {std::string(), std::string("{}"), good.substr(0, good.size() / 2),
           std::string(R"({"schema":"xlp.signature/1","signatures":[{"key":"x","ed25519":"00"}]})")})
         EXPECT_EQ(code(text), "signature.malformed") << text;
+}
+
+TEST_F(SignatureTest, EveryKeyOfAFileIsTrusted) {
+    const Key one = new_key("one"), two = new_key("two");
+    const auto text = [&](const char* name) { return *read_text(folder / name); };
+    ASSERT_TRUE(write_file(folder / "one.pem", text("one.pem") + text("two.pem")));
+    fs::remove(folder / "two.pem");
+    EXPECT_EQ(code(*sign(bytes, manifest, two)), "good");
+    ASSERT_TRUE(
+        write_file(folder / "one.pem", text("one.pem") + "-----BEGIN PUBLIC KEY-----\nAAAA\n"));
+    EXPECT_FALSE(read_trusted_keys(folder)) << "what follows is not ignored";
+}
+
+TEST_F(SignatureTest, AnIndexIsSignedByItself) {
+    const Key key = new_key("one");
+    const std::string index = "{}";
+    const std::string signature = *sign_index(index, key);
+    EXPECT_TRUE(verify_index(index, signature, trusted(), "i"));
+    EXPECT_FALSE(verify_index("{ }", signature, trusted(), "i"));
+    EXPECT_FALSE(verify(as_bytes(index), "", signature, trusted(), "i"))
+        << "no signature for another purpose fits";
 }
 
 TEST_F(SignatureTest, OtherKeysAreNotTaken) {

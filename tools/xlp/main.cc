@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "tools/common/interrupt.h"
 #include "tools/xlp/verbs/compat.h"
 #include "tools/xlp/verbs/verbs.h"
 
+#include <csignal>
 #include <filesystem>
 #include <syslog.h>
 
 int main(int argc, char** argv) {
     using namespace xlp;
-    host::SystemClock clock;
+    // a signal must not end us between two steps: what was begun is undone first
+    const InterruptGuard interrupts;
+    host::SystemClock clock(interrupts.token());
     ::openlog("xlp", LOG_PID, LOG_DAEMON);
-    // each change leaves a trace in the system's log; a service's stderr is that already
-    const auto log = [](const std::string& line) { ::syslog(LOG_NOTICE, "%s", line.c_str()); };
-    const bool service = cli::stderr_is_journal();
+    const host::Paths paths;
     const host::Machine machine{
-        host::connect, clock, {}, service ? decltype(host::Machine::log)() : log};
-    if (argc > 0 && std::filesystem::path(argv[0]).filename() == "xen-livepatch")
-        return host::run_xen_livepatch(machine, argc, argv);
-    return cli::run(host::tool(machine), argc, argv);
+        host::connect, clock, paths,
+        [&paths](const host::Event& event) { host::leave_trail(paths, event); },
+        interrupts.token()};
+    const bool old_name = argc > 0 && std::filesystem::path(argv[0]).filename() == "xen-livepatch";
+    const int code = old_name ? host::run_xen_livepatch(machine, argc, argv)
+                              : cli::run(host::tool(machine), argc, argv);
+    return code && interrupts.token().stop_requested() ? 128 + SIGINT : code;
 }

@@ -2,6 +2,10 @@
 #include "tools/xlp/disk/config.h"
 
 #include "payload/base/file.h"
+#include "tools/xlp/disk/strict.h"
+#include "tools/xlp/hypervisor/errors.h"
+
+#include <charconv>
 
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
@@ -26,6 +30,12 @@ public:
                 folder(k, value, c.store);
             else if (k == "sync-at-boot")
                 flag(k, value, c.sync_at_boot);
+            else if (k == "rendezvous-limit")
+                time(k, value, c.rendezvous, std::chrono::milliseconds(4294));
+            else if (k == "settle-time")
+                time(k, value, c.settle, std::chrono::hours(1));
+            else if (k == "health-limit")
+                time(k, value, c.health, std::chrono::hours(1));
             else
                 wrong(value, fmt::format("There is no setting `{}'.", k));
         }
@@ -58,6 +68,15 @@ private:
         else
             to = path;
     }
+    void time(std::string_view key, const toml::node& n, std::chrono::nanoseconds& to,
+              std::chrono::nanoseconds most) {
+        auto d = parse_duration(n.value_or(std::string()));
+        if (!d || d->count() == 0 || *d > most)
+            wrong(n, fmt::format("`{}' is not a time in quotes, such as \"30s\", of at most {} ms.",
+                                 key, most / std::chrono::milliseconds(1)));
+        else
+            to = *d;
+    }
     void flag(std::string_view key, const toml::node& n, bool& to) {
         if (!n.is_boolean())
             wrong(n, fmt::format("`{}' is true or false.", key));
@@ -83,7 +102,31 @@ const char* to_string(Policy p) {
     return "off";
 }
 
+Result<std::chrono::nanoseconds> parse_duration(const std::string& text) {
+    std::uint64_t n = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+    const std::string unit(rest, text.data() + text.size());
+    std::uint64_t scale = 0;
+    if (unit.empty() || unit == "ms")
+        scale = 1'000'000;
+    else if (unit == "ns")
+        scale = 1;
+    else if (unit == "us")
+        scale = 1'000;
+    else if (unit == "s")
+        scale = 1'000'000'000;
+    else if (unit == "min")
+        scale = 60'000'000'000;
+    if (error != std::errc() || !scale || n > 3'600'000'000'000 / scale)
+        return fail(usage_error(fmt::format("`{}' is not a time: a number with ns, us, ms, s or "
+                                            "min, at most an hour.",
+                                            text)));
+    return std::chrono::nanoseconds(n * scale);
+}
+
 Result<Config> read_config(const std::filesystem::path& file) {
+    if (auto ours = only_ours(file); !ours)
+        return fail(ours);
     auto text = read_text_if_there(file);
     if (!text)
         return fail(text);

@@ -5,6 +5,7 @@
 
 #include "payload/base/result.h"
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
@@ -12,7 +13,7 @@ namespace xlp::host {
 
 enum class Policy {
     require, // unsigned or wrongly signed: refused
-    warn,    // unsigned: a warning; wrongly signed: refused
+    warn,    // the same once a trusted key is installed; before that, unsigned is taken
     off      // not looked at
 };
 
@@ -23,9 +24,17 @@ struct Config {
     std::filesystem::path keys;  // empty: /etc/xlp/keys.d
     std::filesystem::path store; // empty: /usr/lib/xen-livepatch
     bool sync_at_boot = true;
+    std::chrono::nanoseconds rendezvous = std::chrono::milliseconds(250); // longest standstill
+    std::chrono::nanoseconds settle = std::chrono::minutes(15);           // time on trial
+    std::chrono::nanoseconds health = std::chrono::seconds(30);           // for one health check
 };
 
-// A missing file gives the defaults. Errors: "config.malformed", kind `input`, with the line.
+// A missing file gives the defaults. Errors: "config.malformed", kind `input`, with the line;
+// "trust.mode" where others could have written it.
+// "30ms", "500us", "30000000ns", "2s", "15min"; a bare number is milliseconds. Usage finding
+// otherwise.
+Result<std::chrono::nanoseconds> parse_duration(const std::string&);
+
 Result<Config> read_config(const std::filesystem::path&);
 
 } // namespace xlp::host

@@ -2,6 +2,7 @@
 #include "tools/xlp/disk/lock.h"
 
 #include "payload/base/descriptor.h"
+#include "payload/base/parallel.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 namespace xlp::host {
 namespace {
@@ -18,6 +20,22 @@ std::string holder_of(int fd) {
     ssize_t n = ::pread(fd, text, sizeof(text) - 1, 0);
     std::string s(text, n > 0 ? static_cast<std::size_t>(n) : 0);
     return s.substr(0, s.find('\n'));
+}
+
+// For the message above only: the lock holds whether or not this can be written. A file that holds
+// anything but a number of ours is not a lock file, and is left as it is.
+void name_holder(int fd) {
+    struct stat s {};
+    char text[32] = {};
+    if (::fstat(fd, &s) != 0 || s.st_size >= static_cast<off_t>(sizeof(text)))
+        return;
+    const ssize_t n = ::pread(fd, text, sizeof(text) - 1, 0);
+    if (std::any_of(text, text + std::max<ssize_t>(n, 0),
+                    [](char c) { return c != '\n' && (c < '0' || c > '9'); }))
+        return;
+    const std::string pid = fmt::format("{}\n", ::getpid());
+    if (::ftruncate(fd, 0) == 0 && ::pwrite(fd, pid.data(), pid.size(), 0) < 0)
+        errno = 0;
 }
 
 } // namespace
@@ -37,6 +55,8 @@ Result<Lock> Lock::take(const std::filesystem::path& path, Clock& clock, Nanosec
             return fail(environment("host.lock",
                                     fmt::format("Locking failed: {}.", std::strerror(errno)),
                                     "Choose a local file system with --lock.", {path, {}, {}, 0}));
+        if (clock.stopped())
+            return fail(interrupted());
         if (clock.now() >= end) {
             const std::string pid = holder_of(fd.get());
             return fail(environment("host.locked",
@@ -48,10 +68,7 @@ Result<Lock> Lock::take(const std::filesystem::path& path, Clock& clock, Nanosec
         clock.sleep(pause);
         pause = std::min<Nanoseconds>(2 * pause, std::chrono::milliseconds(200));
     }
-    // for the message above only; the lock holds whether or not this can be written
-    const std::string pid = fmt::format("{}\n", ::getpid());
-    if (::ftruncate(fd.get(), 0) == 0 && ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
-        errno = 0;
+    name_holder(fd.get());
     return Lock(std::move(fd));
 }
 

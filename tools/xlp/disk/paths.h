@@ -16,12 +16,19 @@ struct Paths {
     std::filesystem::path loaded() const { return run() / "loaded.json"; }
     std::filesystem::path spool() const { return run() / "payloads"; }
     // survives a crash
-    std::filesystem::path guard() const { return root / "var/lib/xlp/guard.json"; }
-    std::filesystem::path crash() const { return root / "var/lib/xlp/crash.json"; }
+    std::filesystem::path state() const { return root / "var/lib/xlp"; }
+    std::filesystem::path trial() const { return state() / "trial.json"; }
+    std::filesystem::path held() const { return state() / "held.json"; }
+    std::filesystem::path serials() const { return state() / "index-serials.json"; }
+    std::filesystem::path last_sync() const { return state() / "last-sync.json"; }
+    // the operator's
     std::filesystem::path config() const { return root / "etc/xlp/xlp.conf"; }
     std::filesystem::path keys() const { return root / "etc/xlp/keys.d"; }
+    std::filesystem::path holds() const { return root / "etc/xlp/hold.d"; }
+    std::filesystem::path health() const { return root / "etc/xlp/health.d"; }
     std::filesystem::path store() const { return root / "usr/lib/xen-livepatch"; }
     std::filesystem::path boot_id() const { return root / "proc/sys/kernel/random/boot_id"; }
+    std::filesystem::path loginuid() const { return root / "proc/self/loginuid"; }
     std::filesystem::path kernel_command_line() const { return root / "proc/cmdline"; }
 };
 

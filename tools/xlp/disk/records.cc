@@ -4,6 +4,7 @@
 #include "payload/base/bytes.h"
 #include "payload/base/file.h"
 #include "payload/base/json.h"
+#include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/plan/blob.h"
 
@@ -14,12 +15,7 @@
 namespace xlp::host {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-std::string text_of(const Json& j, const char* key) {
-    return j.is_object() && j.contains(key) && j[key].is_string() ? j[key].get<std::string>() : "";
-}
 
 fs::path spool_file(const Paths& paths, const std::string& sha256) {
     return paths.spool() / (sha256 + ".livepatch");
@@ -60,7 +56,9 @@ Result<Records> Records::read(const Paths& paths) {
     for (const auto& [name, p] : payloads.items())
         r.records_[decode_name(name)] = {text_of(p, "sha256"),   text_of(p, "build_id"),
                                          text_of(p, "depends"),  decode_name(text_of(p, "origin")),
-                                         text_of(p, "uploaded"), text_of(p, "applied")};
+                                         text_of(p, "uploaded"), text_of(p, "applied"),
+                                         text_of(p, "manifest"), text_of(p, "signer"),
+                                         text_of(p, "metadata"), p.value("ran", Json()) == true};
     return r;
 }
 
@@ -79,11 +77,24 @@ std::shared_ptr<const Blob> Records::blob(const std::string& sha256) const {
 }
 
 Result<void> Records::keep_bytes(const Blob& b) {
-    return write_file(spool_file(paths_, b.sha256), b.bytes, {.mode = 0600});
+    return put(spool_file(paths_, b.sha256), as_text(b.bytes), {.mode = 0600});
 }
 
 Result<void> Records::uploading(const std::string& name, const Blob& b) {
-    records_[name] = {b.sha256, b.build_id, b.depends, b.origin, utc_now(), {}};
+    records_[name] = {b.sha256,   b.build_id, b.depends,
+                      b.origin,   utc_now(),  {},
+                      b.manifest, b.signer,   hex(as_bytes(b.metadata)),
+                      false};
+    return write();
+}
+
+Result<void> Records::adopt(const std::string& name, const Blob& b, bool is_applied) {
+    if (auto kept = keep_bytes(b); !kept)
+        return kept;
+    if (auto noted = uploading(name, b); !noted)
+        return noted;
+    records_[name].uploaded.clear(); // by somebody else, nobody knows when
+    records_[name].ran = is_applied;
     return write();
 }
 
@@ -92,6 +103,7 @@ Result<void> Records::applied(const std::string& name, bool now) {
     if (it == records_.end())
         return {};
     it->second.applied = now ? utc_now() : "";
+    it->second.ran = it->second.ran || now;
     return write();
 }
 
@@ -134,9 +146,11 @@ Result<void> Records::write() const {
     for (const auto& [name, r] : records_)
         payloads[encode_name(name)] = {{"sha256", r.sha256},     {"build_id", r.build_id},
                                        {"depends", r.depends},   {"origin", encode_name(r.origin)},
-                                       {"uploaded", r.uploaded}, {"applied", r.applied}};
+                                       {"uploaded", r.uploaded}, {"applied", r.applied},
+                                       {"manifest", r.manifest}, {"signer", r.signer},
+                                       {"metadata", r.metadata}, {"ran", r.ran}};
     const Json whole = {{"schema", "xlp.loaded/1"}, {"boot", boot_}, {"payloads", payloads}};
-    return write_file(paths_.loaded(), whole.dump(2) + "\n");
+    return put_json(paths_.loaded(), whole);
 }
 
 } // namespace xlp::host

@@ -18,6 +18,10 @@ namespace xlp::host {
 struct Record {
     std::string sha256, build_id, depends, origin;
     std::string uploaded, applied; // UTC, "2026-01-31T12:00:00Z"; empty when not
+    std::string manifest = {};     // the file that came with it
+    std::string signer = {};       // id of the key
+    std::string metadata = {};     // `.modinfo` of what was uploaded, hex
+    bool ran = false;              // was in effect since it was uploaded
 };
 
 class Records {
@@ -31,6 +35,8 @@ public:
 
     // Each writes at once.
     Result<void> keep_bytes(const Blob&); // before the upload
+    // What another tool uploaded, and is known from elsewhere.
+    Result<void> adopt(const std::string& name, const Blob&, bool applied);
     // To be told before the upload, so that a killed upload is never taken for what was there.
     Result<void> uploading(const std::string& name, const Blob&);
     Result<void> forget(const std::string& name);

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
+#include <utility>
 
 namespace xlp::host {
 
@@ -13,13 +15,19 @@ public:
     virtual ~Clock() = default;
     virtual Nanoseconds now() = 0; // monotonic, from any start
     virtual void sleep(Nanoseconds) = 0;
+    virtual bool stopped() const { return false; } // somebody asked to end: Ctrl-C, a shutdown
 };
 
 // The machine's own. A signal does not cut a sleep short.
 class SystemClock final : public Clock {
 public:
+    explicit SystemClock(std::stop_token stop = {}) : stop_(std::move(stop)) {}
+    bool stopped() const override { return stop_.stop_requested(); }
     Nanoseconds now() override;
     void sleep(Nanoseconds) override;
+
+private:
+    std::stop_token stop_;
 };
 
 } // namespace xlp::host

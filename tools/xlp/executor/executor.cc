@@ -2,30 +2,17 @@
 #include "tools/xlp/executor/executor.h"
 
 #include "payload/base/file.h"
-#include "payload/base/json.h"
-#include "tools/xlp/hypervisor/errors.h"
+#include "payload/base/parallel.h"
+#include "tools/xlp/executor/undo.h"
 #include "tools/xlp/hypervisor/names.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace xlp::host {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Kind = Step::Kind;
-
-// Failures of book-keeping that must not stop an operation that is under way.
-void as_warnings(Findings& to, const Result<void>& r) {
-    if (r)
-        return;
-    for (Finding f : r.error()) {
-        f.severity = Severity::warning;
-        to.push_back(std::move(f));
-    }
-}
 
 std::vector<std::string> applied_by(const Plan& plan) {
     std::vector<std::string> names;
@@ -35,263 +22,57 @@ std::vector<std::string> applied_by(const Plan& plan) {
     return names;
 }
 
+bool uploads(const Plan& plan, const std::string& name) {
+    return std::any_of(plan.steps.begin(), plan.steps.end(),
+                       [&](const Step& s) { return s.kind == Kind::upload && s.name == name; });
+}
+
 } // namespace
 
-Executor::Executor(Hypervisor& xen, Operator& op, const Paths& paths,
-                   std::function<void(const std::string&)> say)
-    : xen_(xen), op_(op), paths_(paths), guard_(paths), say_(std::move(say)) {
-    if (auto records = Records::read(paths))
-        records_ = std::move(*records);
-}
-
-Result<Snapshot> Executor::look() {
-    for (;;) {
-        auto payloads = xen_.list();
-        if (!payloads)
-            return fail(explain_list(payloads.error()));
-        bool waited = false;
-        for (const Payload& p : *payloads) {
-            if (p.status.rc != -EAGAIN || stale_.count(p.name))
-                continue;
-            auto status = op_.settled(p.name);
-            if (!status)
-                return fail(status);
-            if (*status && (*status)->rc == -EAGAIN)
-                stale_.insert(p.name);
-            waited = true;
-        }
-        if (waited)
-            continue;
-        Snapshot s = Snapshot::of(*payloads);
-        records_.complete(s);
-        return s;
-    }
-}
-
-Result<bool> Executor::act(Action action, const std::string& name, std::uint32_t flags) {
-    stale_.erase(name);
-    return op_.act(action, name, flags);
-}
-
-Result<void> Executor::write(const Journal& j) const {
-    const Json json = {{"schema", "xlp.journal/1"}, {"boot", boot_id(paths_)},
-                       {"operation", j.operation},  {"before", to_json(j.before)},
-                       {"after", to_json(j.after)}, {"committed", j.committed},
-                       {"started", utc_now()}};
-    return write_file(paths_.journal(), json.dump(2) + "\n");
-}
-
-Result<std::optional<Executor::Journal>> Executor::read_journal() const {
-    auto json = read_json_if_there(paths_.journal());
-    if (!json)
-        return fail(json);
-    if (!*json)
-        return std::optional<Journal>();
-    const Json& j = **json;
-    if (j.value("boot", Json()) != boot_id(paths_)) // the hypervisor has started afresh since
-        return std::optional<Journal>();
-    const Json operation = j.value("operation", Json());
-    return std::optional(Journal{operation.is_string() ? operation.get<std::string>() : "operation",
-                                 snapshot_from(j.value("before", Json())),
-                                 snapshot_from(j.value("after", Json())),
-                                 j.value("committed", Json()) == true});
-}
-
-Result<Snapshot> Executor::look(const Journal& j) {
-    auto all = look();
-    if (!all)
-        return all;
-    return all->within(j.before, j.after);
-}
-
-Result<void> Executor::upload(const Step& step, Findings& findings) {
-    auto there = op_.look(step.name);
-    if (!there)
-        return fail(there);
-    if (*there)
-        return fail(explain_upload(step.name, {EEXIST}));
-    as_warnings(findings, records_.keep_bytes(*step.blob));
-    as_warnings(findings, records_.uploading(step.name, *step.blob));
-    auto done = op_.upload(step.name, step.blob->bytes, step.force);
-    if (!done)
-        as_warnings(findings, records_.forget(step.name));
-    return done;
-}
-
-Result<void> Executor::perform(const Step& step, Findings& findings) {
-    auto done = carry_out(step, findings);
-    if (say_)
-        say_(fmt::format("{}: {}", describe(step), done ? "done" : done.error().front().why));
-    return done;
-}
-
-Result<void> Executor::carry_out(const Step& step, Findings& findings) {
-    if (step.kind == Kind::upload)
-        return upload(step, findings);
-    auto changed = act(action_of(step.kind), step.name, step.flags);
-    if (!changed)
-        return fail(changed);
-    if (!*changed)
-        return {};
-    if (step.kind == Kind::replace)
-        as_warnings(findings, records_.applied_alone(step.name));
-    else if (step.kind != Kind::unload)
-        as_warnings(findings, records_.applied(step.name, step.kind == Kind::apply));
-    return {};
-}
-
-// The order in which payloads were applied is known to the hypervisor alone, and it allows only the
-// right one: so whatever can be reverted is, until nothing more can.
-Result<void> Executor::revert_extra(const Journal& j) {
-    for (;;) {
-        auto now = look(j);
-        if (!now)
-            return fail(now);
-        Findings refused;
-        bool progress = false, extra = false;
-        for (auto e = now->entries.rbegin(); e != now->entries.rend() && !progress; ++e) {
-            const Snapshot::Entry* b = j.before.find(e->name);
-            if (!e->applied || (b && b->applied && b->same_payload(*e)))
-                continue;
-            extra = true;
-            auto done = act(Action::revert, e->name);
-            if (done)
-                progress = true;
-            else
-                append(refused, done.error());
-        }
-        if (!extra)
-            return {};
-        if (!progress)
-            return tl::unexpected(refused);
-    }
-}
-
-Result<void> Executor::upload_missing(const Snapshot::Entry& e) {
-    auto blob = records_.blob(e.sha256);
-    if (!blob)
-        return fail(environment("host.vanished",
-                                "The payload is gone, and its bytes are not known any more.",
-                                "Load it again from its file.", {{}, e.name, {}, 0}));
-    // what is kept in the record is only for rollback and status: this must not stop on it
-    if (auto noted = records_.uploading(e.name, *blob); !noted && say_)
-        say_(noted.error().front().why);
-    return op_.upload(e.name, blob->bytes);
-}
-
-Result<void> Executor::bring_back(const Snapshot::Entry& e) {
-    auto done = act(Action::apply, e.name);
-    if (done)
-        return {};
-    if (done.error().front().code != "host.reapply" || !records_.blob(e.sha256))
-        return fail(done);
-    // it has data of its own: only a fresh copy can be applied
-    if (auto gone = act(Action::unload, e.name); !gone)
-        return fail(gone);
-    if (auto up = upload_missing(e); !up)
-        return up;
-    auto again = act(Action::apply, e.name);
-    return again ? Result<void>() : fail(again);
-}
-
-// As above: what each payload stacks on leaves but one order.
-Result<void> Executor::apply_missing(const Journal& j) {
-    for (;;) {
-        auto now = look(j);
-        if (!now)
-            return fail(now);
-        Findings refused;
-        bool progress = false, missing = false;
-        for (const Snapshot::Entry& b : j.before.entries) {
-            const Snapshot::Entry* e = now->find(b.name);
-            if (progress || !b.applied || (e && e->applied))
-                continue;
-            missing = true;
-            auto done = e ? bring_back(b) : upload_missing(b);
-            if (done)
-                progress = true;
-            else
-                append(refused, done.error());
-        }
-        if (!missing)
-            return {};
-        if (!progress)
-            return tl::unexpected(refused);
-    }
-}
-
-Result<void> Executor::unload_all_but(const Snapshot& wanted, const Journal& j) {
-    auto now = look(j);
-    if (!now)
-        return fail(now);
-    for (const Snapshot::Entry& e : now->entries) {
-        const Snapshot::Entry* w = wanted.find(e.name);
-        if (e.applied || (w && w->same_payload(e)))
-            continue;
-        if (auto done = act(Action::unload, e.name); !done)
-            return fail(done);
-    }
-    return {};
-}
-
-Result<void> Executor::restore(const Journal& j) {
-    if (auto done = revert_extra(j); !done)
-        return done;
-    // before anything comes back: a build-id can be there only once
-    if (auto done = unload_all_but(j.before, j); !done)
-        return done;
-    if (auto done = apply_missing(j); !done)
-        return done;
-    auto now = look(j);
-    if (!now)
-        return fail(now);
-    for (const Snapshot::Entry& b : j.before.entries)
-        if (!now->find(b.name))
-            if (auto done = upload_missing(b); !done)
-                return done;
-    now = look(j);
-    if (!now)
-        return fail(now);
-    if (!now->same_as(j.before))
-        return fail(environment(
-            "host.interfered", "The payloads on this host changed while they were being restored.",
-            "See that no other tool is patching this host, and run xlp again."));
-    return {};
-}
+Executor::Executor(Hypervisor& xen, Operator& op, Clock& clock, Setting setting)
+    : clock_(clock), setting_(std::move(setting)),
+      hands_(xen, op, setting_.paths, setting_.xen_build_id, setting_.say, setting_.trail),
+      trial_(setting_.paths) {}
 
 void Executor::tidy(Findings& findings) {
-    as_warnings(findings, remove_file(paths_.journal()));
-    as_warnings(findings, guard_.clear());
-    if (auto now = look())
-        as_warnings(findings, records_.forget_all_but(*now));
+    as_warnings(findings, remove_file(setting_.paths.journal()));
+    if (auto now = look()) {
+        as_warnings(findings, trial_.keep_applied(*now));
+        as_warnings(findings, hands_.records().forget_all_but(*now));
+    }
 }
 
 Result<void> Executor::repair(Findings& findings) {
-    auto journal = read_journal();
+    auto journal = read_journal(setting_.paths);
     if (!journal)
         return fail(journal);
     if (!*journal) { // one of an earlier boot has nothing to say any more
-        as_warnings(findings, guard_.clear());
-        as_warnings(findings, remove_file(paths_.journal()));
+        as_warnings(findings, remove_file(setting_.paths.journal()));
+        if (auto trial = trial_.current(); trial && *trial) // perhaps of a step that was killed
+            if (auto now = look())
+                as_warnings(findings, trial_.keep_applied(*now));
         return {};
     }
-    const Journal& j = **journal;
-    auto now = look(j);
+    Journal& j = **journal;
+    Undo undo(hands_, setting_.paths, j);
+    auto now = undo.look();
     if (!now)
         return fail(now);
     if (now->same_as(j.after) || now->same_as(j.before)) {
         tidy(findings);
         return {};
     }
-    if (auto done = j.committed ? unload_all_but(j.after, j) : restore(j); !done) {
+    hands_.belong_to("repair of " + j.operation);
+    hands_.op().go_on_though_stopped();
+    if (auto done = j.committed ? undo.unload_all_but(j.after) : undo.restore(); !done) {
         Findings why = done.error();
         why.insert(why.begin(),
                    environment("host.between",
                                fmt::format("An earlier `{}' was interrupted, and what it left "
                                            "cannot be {}.",
                                            j.operation, j.committed ? "finished" : "undone"),
-                               "Bring the payloads in order with revert and unload, then remove "
-                                   + paths_.journal().string() + "."));
+                               "`xlp list' shows the payloads. Bring them in order with `xlp "
+                               "revert' and `xlp unload': these work, and end the repair."));
         return tl::unexpected(why);
     }
     findings.push_back(
@@ -301,70 +82,221 @@ Result<void> Executor::repair(Findings& findings) {
     return {};
 }
 
-Result<void> Executor::run(const Plan& plan, Findings& findings) {
-    if (auto done = repair(findings); !done)
-        return done;
-    if (plan.steps.empty())
+// The step comes first: nothing that was left behind may stand in its way.
+Result<void> Executor::take_over(const Plan& plan, Findings& findings) {
+    hands_.belong_to(plan.operation);
+    for (const Step& step : plan.steps)
+        if (auto done = hands_.perform(step, findings); !done)
+            return done;
+    auto journal = read_journal(setting_.paths);
+    if (!journal || *journal)
+        findings.push_back(warning("host.let-go",
+                                   "An interrupted operation was waiting to be repaired. It will "
+                                   "not be any more: what is on this host is in your hands.",
+                                   "`xlp list' shows it; `xlp sync' brings what the store says."));
+    tidy(findings);
+    return {};
+}
+
+// What a plan takes down must be there to be put back.
+Result<void> Executor::can_be_undone(const Plan& plan, const Snapshot& host, Findings& findings) {
+    if (plan.atomic() || plan.force)
         return {};
-    auto before = look();
-    if (!before)
-        return fail(before);
-    Journal journal{plan.operation, *before, plan.after(*before), false};
+    Findings missing;
+    Records& records = hands_.records();
+    for (const std::string& name : plan.takes_down(host)) {
+        const Record* r = records.find(name);
+        if (r && records.blob(r->sha256))
+            continue;
+        if (auto known = plan.known.find(name); known != plan.known.end()) {
+            as_warnings(findings, records.adopt(name, *known->second, host.find(name)->applied));
+            if (records.blob(known->second->sha256))
+                continue;
+        }
+        missing.push_back(refusal("host.no-bytes",
+                                  "It would be taken out of effect, and its bytes are not at hand "
+                                  "to put it back if something fails.",
+                                  "Revert and unload it yourself, from the top.",
+                                  {{}, printable(name), {}, 0}));
+    }
+    return missing.empty() ? Result<void>() : tl::unexpected(missing);
+}
+
+// Xen does not look at this when it replaces, as it does when it applies.
+Result<void> Executor::may_replace(const Plan& plan, const Snapshot& host) {
+    const Records& records = hands_.records();
+    for (const Step& s : plan.steps) {
+        const Snapshot::Entry* there = host.find(s.name);
+        const Record* r = records.find(s.name);
+        if (s.kind != Kind::replace || uploads(plan, s.name) || !there || there->applied || !r)
+            continue;
+        const auto blob = records.blob(r->sha256);
+        if (r->ran && (!blob || blob->writable))
+            return fail(refusal("host.reapply",
+                                "It was applied and reverted before, and brings data of its own, "
+                                "which a second application would find changed.",
+                                "Unload it, upload it again, then replace.",
+                                {{}, printable(s.name), {}, 0}));
+    }
+    return {};
+}
+
+Result<void> Executor::begin_trial(const Plan& plan, const Snapshot& after) {
+    std::vector<OnTrial> payloads;
+    for (const std::string& name : applied_by(plan)) {
+        OnTrial p{name, {}, {}};
+        if (const Record* r = hands_.records().find(name))
+            p = {name, r->sha256, r->build_id};
+        for (const Step& s : plan.steps)
+            if (s.kind == Kind::upload && s.name == name && s.blob)
+                p = {name, s.blob->sha256, s.blob->build_id};
+        if (const Snapshot::Entry* e = after.find(name); e && p.sha256.empty())
+            p.sha256 = e->sha256;
+        payloads.push_back(std::move(p));
+    }
+    return trial_.begin(plan.operation, setting_.xen_build_id, payloads, clock_.now());
+}
+
+Result<void> Executor::prepare(const Plan& plan, const Snapshot& host, Journal& journal,
+                               Findings& findings) {
+    if (auto ok = may_replace(plan, host); !ok)
+        return ok;
+    if (auto ok = can_be_undone(plan, host, findings); !ok)
+        return ok;
+    auto completed = host;
+    hands_.records().complete(completed);
+    journal = Journal::of(plan, completed);
+    if (plan.applies()) {
+        auto health = Health::read(setting_.paths);
+        if (!health)
+            return fail(health);
+        health_ = std::move(*health);
+    }
     // an atomic step needs no journal, and must work where none can be written
     if (!plan.atomic())
-        if (auto done = write(journal); !done)
+        if (auto done = write_journal(setting_.paths, journal); !done)
             return done;
-    if (plan.applies())
-        if (auto done = guard_.set(plan.operation, applied_by(plan)); !done) {
-            if (plan.guard_needed) {
-                tidy(findings);
-                return done;
-            }
-            as_warnings(findings, done);
-        }
+    if (!plan.applies())
+        return {};
+    auto done = begin_trial(plan, journal.after);
+    if (!done && plan.guard_needed) {
+        tidy(findings);
+        return done;
+    }
+    as_warnings(findings, done);
+    return {};
+}
 
-    const std::size_t commit = plan.commit_point();
-    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
-        if (i == commit && !plan.atomic()) {
-            journal.committed = true;
-            as_warnings(findings, write(journal));
-        }
-        auto done = perform(plan.steps[i], findings);
+Result<void> Executor::check_health(const Plan& plan) {
+    if (!plan.applies() || health_.empty())
+        return {};
+    return health_.run(plan.operation, applied_by(plan), setting_.health_limit, setting_.stop);
+}
+
+tl::unexpected<Findings> Executor::undo(const Plan& plan, Journal& journal, Findings why,
+                                        Findings& findings) {
+    hands_.belong_to("undo of " + plan.operation);
+    hands_.op().go_on_though_stopped();
+    auto undone = Undo(hands_, setting_.paths, journal).restore();
+    for (int again = 0; !undone && again < 3; ++again) // what failed may have been of the moment
+        undone = Undo(hands_, setting_.paths, journal).restore();
+    if (!undone) {
+        why.push_back(environment("host.between",
+                                  "What was done before the failure could not be undone.",
+                                  "Run xlp again: it tries to repair first. `xlp revert' and `xlp "
+                                  "unload' work in any case."));
+        append(why, undone.error());
+    } else {
+        tidy(findings);
+    }
+    return tl::unexpected(std::move(why));
+}
+
+void Executor::commit(Journal& journal, Findings& findings) {
+    journal.committed = true;
+    auto written = write_journal(setting_.paths, journal);
+    if (written)
+        return;
+    as_warnings(findings, written);
+    // without it nothing is undone that is finished; what is left to unload does no harm
+    as_warnings(findings, remove_file(setting_.paths.journal()));
+}
+
+Result<void> Executor::carry_out(const Plan& plan, Journal& journal, Findings& findings) {
+    const std::size_t end = plan.commit_point();
+    const auto stopped = [&] { return setting_.stop.stop_requested(); };
+    for (std::size_t i = 0; i < end; ++i) {
+        Result<void> done;
+        if (stopped())
+            done = fail(interrupted());
+        else
+            done = hands_.perform(plan.steps[i], findings);
+        if (done)
+            continue;
+        if (!plan.atomic())
+            return undo(plan, journal, done.error(), findings);
+        tidy(findings);
+        return done;
+    }
+    if (auto healthy = check_health(plan); !healthy)
+        return undo(plan, journal, healthy.error(), findings);
+    if (!plan.atomic() && end < plan.steps.size())
+        commit(journal, findings);
+    for (std::size_t i = end; i < plan.steps.size(); ++i) {
+        auto done = hands_.perform(plan.steps[i], findings);
         if (done)
             continue;
         if (plan.atomic()) {
             tidy(findings);
             return done;
         }
-        if (i >= commit) { // what was asked for is in effect; the rest is for the next run
-            if (auto finished = unload_all_but(journal.after, journal); finished)
-                break;
+        // what was asked for is in effect; the rest is for the next run
+        if (auto rest = Undo(hands_, setting_.paths, journal).unload_all_but(journal.after); !rest)
             as_warnings(findings, done);
-            return {};
-        }
-        Findings why = done.error();
-        if (auto undone = restore(journal); !undone) {
-            why.push_back(environment("host.between",
-                                      "What was done before the failure could not be undone.",
-                                      "Run xlp again: it tries to repair first."));
-            append(why, undone.error());
-        } else {
-            tidy(findings);
-        }
-        return tl::unexpected(why);
+        break;
     }
-    auto now = look(journal);
+    return {};
+}
+
+Result<void> Executor::conclude(const Plan& plan, Journal& journal, Findings& findings) {
+    auto now = Undo(hands_, setting_.paths, journal).look();
     if (!now)
         return fail(now);
-    if (!plan.atomic() && !now->same_as(journal.after)) {
-        tidy(findings);
-        return fail(environment("host.interfered",
-                                "The payloads on this host are not those that this operation led "
-                                "to.",
-                                "See `xlp list', and that no other tool is patching this host."));
-    }
+    const bool as_planned = plan.atomic() || now->same_as(journal.after);
+    const bool in_effect =
+        std::all_of(journal.after.entries.begin(), journal.after.entries.end(), [&](const auto& e) {
+            const Snapshot::Entry* n = now->find(e.name);
+            return !e.applied || (n && n->applied);
+        });
+    if (!as_planned && in_effect && journal.committed)
+        return {}; // an unload is left; the journal stays for it
     tidy(findings);
-    return {};
+    if (as_planned)
+        return {};
+    return fail(environment("host.interfered",
+                            "The payloads on this host are not those that this operation led to.",
+                            "See `xlp list', and that no other tool is patching this host."));
+}
+
+Result<void> Executor::run(const Plan& plan, Findings& findings) {
+    if (plan.takes_over)
+        return take_over(plan, findings);
+    if (auto done = repair(findings); !done)
+        return done;
+    if (plan.steps.empty())
+        return {};
+    if (setting_.stop.stop_requested())
+        return fail(interrupted());
+    auto before = look();
+    if (!before)
+        return fail(before);
+    hands_.belong_to(plan.operation);
+    Journal journal;
+    if (auto ready = prepare(plan, *before, journal, findings); !ready)
+        return ready;
+    if (auto done = carry_out(plan, journal, findings); !done)
+        return done;
+    return conclude(plan, journal, findings);
 }
 
 } // namespace xlp::host

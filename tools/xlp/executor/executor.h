@@ -1,29 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Carries a plan out so that the host ends as planned or as it was before, whatever fails: a
 // journal is written first, a failure rolls back, and what a killed xlp left is repaired by the
-// next one. The caller holds the host's lock.
+// next one. What goes into effect is on trial (trial.h), and is taken out again where the
+// operator's health checks object. The caller holds the host's lock.
 #pragma once
 
 #include "payload/base/result.h"
-#include "tools/xlp/disk/guard.h"
+#include "tools/xlp/disk/health.h"
+#include "tools/xlp/disk/journal.h"
 #include "tools/xlp/disk/paths.h"
-#include "tools/xlp/disk/records.h"
+#include "tools/xlp/disk/trial.h"
+#include "tools/xlp/executor/hands.h"
 #include "tools/xlp/plan/plan.h"
-#include "tools/xlp/verbs/operator.h"
 
+#include <chrono>
 #include <functional>
-#include <set>
+#include <stop_token>
 #include <string>
 
 namespace xlp::host {
 
+// What an executor works in.
+struct Setting {
+    Paths paths;
+    std::string xen_build_id = {};
+    std::function<void(const std::string&)> say = {}; // progress, for people who watch
+    Trail trail = {};
+    std::chrono::milliseconds health_limit = std::chrono::seconds(30);
+    std::stop_token stop = {};
+};
+
 class Executor {
 public:
-    Executor(Hypervisor& xen, Operator& op, const Paths& paths,
-             std::function<void(const std::string&)> say = {});
+    Executor(Hypervisor& xen, Operator& op, Clock& clock, Setting);
 
     // What is on the host now, once actions that are under way have ended.
-    Result<Snapshot> look();
+    Result<Snapshot> look() { return hands_.look(); }
 
     // Finishes or undoes what an earlier run left half done. A warning in `findings` says so.
     Result<void> repair(Findings& findings);
@@ -34,36 +46,23 @@ public:
     Result<void> run(const Plan&, Findings& findings);
 
 private:
-    struct Journal {
-        std::string operation;
-        Snapshot before, after;
-        bool committed = false;
-    };
-    Result<void> write(const Journal&) const;
-    Result<std::optional<Journal>> read_journal() const;
-
-    Result<void> perform(const Step&, Findings& findings);
-    Result<void> carry_out(const Step&, Findings& findings);
-    Result<void> upload(const Step&, Findings& findings);
-    Result<bool> act(Action, const std::string& name, std::uint32_t flags = 0);
-    // The parts of undoing; all look only at payloads that the journal names, so that what other
-    // tools brought is left alone.
-    Result<Snapshot> look(const Journal&);
-    Result<void> restore(const Journal&);
-    Result<void> revert_extra(const Journal&);
-    Result<void> apply_missing(const Journal&);
-    Result<void> bring_back(const Snapshot::Entry&); // apply again, from kept bytes if need be
-    Result<void> upload_missing(const Snapshot::Entry&);
-    Result<void> unload_all_but(const Snapshot& wanted, const Journal&);
+    Result<void> take_over(const Plan&, Findings& findings);
+    Result<void> prepare(const Plan&, const Snapshot& host, Journal&, Findings& findings);
+    Result<void> can_be_undone(const Plan&, const Snapshot& host, Findings& findings);
+    Result<void> may_replace(const Plan&, const Snapshot& host);
+    Result<void> begin_trial(const Plan&, const Snapshot& after);
+    Result<void> carry_out(const Plan&, Journal&, Findings& findings);
+    Result<void> check_health(const Plan&);
+    void commit(Journal&, Findings& findings);
+    tl::unexpected<Findings> undo(const Plan&, Journal&, Findings why, Findings& findings);
+    Result<void> conclude(const Plan&, Journal&, Findings& findings);
     void tidy(Findings&);
 
-    Hypervisor& xen_;
-    Operator& op_;
-    Paths paths_;
-    Guard guard_;
-    Records records_;
-    std::set<std::string> stale_; // say -EAGAIN though nothing is under way, since our last action
-    std::function<void(const std::string&)> say_;
+    Clock& clock_;
+    Setting setting_;
+    Hands hands_;
+    Trial trial_;
+    Health health_;
 };
 
 } // namespace xlp::host

@@ -25,8 +25,12 @@ std::optional<Finding> common_cause(const std::string& name, int code) {
                            at(name));
     case EACCES:
         return environment("host.interface",
-                           "The hypervisor speaks another interface version (EACCES).",
-                           "Install the libxenctrl of the running hypervisor's release.", at(name));
+                           "The hypervisor speaks another interface version, or its security "
+                           "policy (Flask) forbids this (EACCES).",
+                           "Install the libxenctrl of the running hypervisor's release. If that is "
+                           "there, or `xl getenforce' says Enforcing: the policy must allow "
+                           "xen2 livepatch_op to this domain; `xl dmesg' shows the denial.",
+                           at(name));
     case ENOSYS:
         return environment("host.no-livepatch",
                            "The hypervisor was built without live-patching (ENOSYS).",

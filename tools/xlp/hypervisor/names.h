@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace xlp::host {
 
@@ -16,8 +17,9 @@ Result<void> check_new_name(const std::string& name); // of one to be uploaded
 // The name that `load` gives: the file's, without its last extension, as xen-livepatch does.
 std::string name_of_file(const std::filesystem::path&);
 
-// For a line of text: control characters as \xNN.
-std::string printable(const std::string& name);
+// Any text that a payload brings, for a line that people read: what could pass for another line, or
+// turn what stands around it, is shown as \xNN or \uNNNN.
+std::string printable(std::string_view text);
 
 // Reversible and always ASCII, for files of our own: control and non-ASCII bytes and % as %NN.
 std::string encode_name(const std::string& name);

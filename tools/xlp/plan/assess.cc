@@ -1,96 +1,207 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/plan/assess.h"
 
-#include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/plan/choose.h"
+#include "tools/xlp/plan/decide.h"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
+#include <map>
 #include <set>
 
 namespace xlp::host {
 namespace {
 
-std::vector<std::string> minus(const std::set<std::string>& from, const std::set<std::string>& a) {
-    std::vector<std::string> rest;
-    std::set_difference(from.begin(), from.end(), a.begin(), a.end(), std::back_inserter(rest));
-    return rest;
+using Ids = std::set<std::string>;
+using Kind = manifest::Answer::Kind;
+
+bool has(const std::vector<std::string>& list, const std::string& word) {
+    return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-// As a label's value: backslash, quote and newline escaped.
-std::string label(const std::string& text) {
-    std::string s;
-    for (char c : printable(text))
-        s += c == '\\' || c == '"' ? std::string{'\\', c} : std::string(1, c);
-    return s;
-}
-
-struct Metrics {
-    std::string text;
-    void head(const char* name, const char* help) {
-        text += fmt::format("# HELP {0} {1}\n# TYPE {0} gauge\n", name, help);
+class Assessor {
+public:
+    Assessor(const Stack& host, const Evidence& e) : host_(host), e_(e) {
+        for (const Installed& i : host.applied)
+            claims_.add(i.about);
+        for (const Bundle* b : e.target)
+            claims_.add(b->about);
     }
+
+    Assessment run(const std::vector<manifest::Manifest>& whole_store) {
+        from_index();
+        from_payloads();
+        from_store(whole_store);
+        doubts();
+        sum_up();
+        return std::move(a_);
+    }
+
+private:
+    bool revoked(const Installed& i) const { return e_.index && e_.index->revokes(i.sha256); }
+
+    // The payload in effect that has this fix, if its content proves it.
+    const Installed* fixing(const manifest::Answer& a) const {
+        for (const Installed& i : host_.applied) {
+            if (!i.certain || revoked(i) || has(i.about.partial, a.advisory))
+                continue;
+            if (i.sha256 == a.sha256
+                || (has(i.about.advisories, a.advisory) && claims_.of(i.about).count(a.build_id)))
+                return &i;
+        }
+        return nullptr;
+    }
+
+    Standing standing(const manifest::Answer& a) const {
+        Standing s{a.advisory, a.cves, Standing::State::safe, {}};
+        switch (a.kind) {
+        case Kind::in_build:
+            s.how = "fixed in this build";
+            break;
+        case Kind::not_concerned:
+            s.how = "does not concern this build: " + a.why;
+            break;
+        case Kind::reboot:
+            s.state = Standing::State::reboot;
+            s.how = "cannot be live-patched: reboot to " + a.version;
+            break;
+        case Kind::payload:
+            if (const Installed* i = fixing(a)) {
+                s.how = "fixed by " + i->payload.name;
+            } else {
+                s.state = Standing::State::open;
+                s.how = "needs " + (a.name.empty() ? a.build_id : a.name);
+            }
+        }
+        return s;
+    }
+
+    void from_index() {
+        if (e_.index)
+            for (const manifest::Answer& a : e_.index->answers)
+                standings_[a.advisory] = standing(a);
+    }
+
+    // What the index does not speak of.
+    void from_payloads() {
+        std::vector<const manifest::Manifest*> certain;
+        for (const Installed& i : host_.applied) {
+            if (!i.certain || revoked(i))
+                continue;
+            certain.push_back(&i.about);
+            cves_.insert(i.about.cves.begin(), i.about.cves.end());
+        }
+        fixed_ = fixed_by(certain);
+        for (const Installed& i : host_.applied)
+            for (const std::string& advisory : i.about.advisories) {
+                if (standings_.count(advisory))
+                    continue;
+                const bool safe = fixed_.count(advisory);
+                const bool part = has(i.about.partial, advisory);
+                standings_[advisory] = {advisory,
+                                        {},
+                                        safe ? Standing::State::safe : Standing::State::unknown,
+                                        (safe   ? "fixed by "
+                                         : part ? "only in part fixed by "
+                                                : "said to be fixed by ")
+                                            + i.payload.name};
+            }
+    }
+
+    void from_store(const std::vector<manifest::Manifest>& whole_store) {
+        Ids in_effect, known;
+        for (const Installed& i : host_.applied) {
+            in_effect.insert(i.about.build_id);
+            in_effect.merge(claims_.of(i.about));
+        }
+        for (const Bundle* b : e_.target) {
+            if (in_effect.count(b->about.build_id))
+                continue;
+            a_.missing.push_back(b);
+            for (const std::string& advisory : fixed_by({&b->about}))
+                if (!standings_.count(advisory)
+                    || standings_[advisory].state == Standing::State::unknown)
+                    standings_[advisory] = {
+                        advisory, {}, Standing::State::open, "needs " + b->about.name};
+        }
+        for (const manifest::Manifest& m : whole_store)
+            for (const std::string& advisory : m.advisories)
+                if (!standings_.count(advisory) && known.insert(advisory).second)
+                    a_.elsewhere.push_back(advisory);
+        std::sort(a_.elsewhere.begin(), a_.elsewhere.end());
+    }
+
+    void doubts() {
+        const auto doubt = [&](std::string why) { a_.doubts.push_back(std::move(why)); };
+        if (!e_.index)
+            doubt("There is no index of this hypervisor that can be believed.");
+        else if (!e_.current)
+            doubt("The index of this hypervisor has expired.");
+        if (e_.rejected)
+            doubt(fmt::format("{} of the store's payloads cannot be used.", e_.rejected));
+        if (!e_.unreachable.empty())
+            doubt(fmt::format("{} of the store's payloads stack on something that is not there.",
+                              e_.unreachable.size()));
+        if (e_.ambiguous)
+            doubt("The store's payloads exclude each other.");
+        for (const Installed& i : host_.applied)
+            if (!i.certain)
+                doubt(fmt::format("What {} is cannot be told by its content.", i.payload.name));
+            else if (revoked(i))
+                doubt(fmt::format("The payload {} has been revoked.", i.payload.name));
+    }
+
+    void sum_up() {
+        for (auto& [advisory, s] : standings_) {
+            if (s.state == Standing::State::open || s.state == Standing::State::reboot)
+                a_.open.push_back(advisory);
+            if (s.state == Standing::State::reboot)
+                a_.reboot.push_back(advisory);
+            a_.standings.push_back(s);
+        }
+        a_.fixed.assign(fixed_.begin(), fixed_.end());
+        a_.fixed_cves.assign(cves_.begin(), cves_.end());
+        if (!a_.open.empty() || !a_.missing.empty())
+            a_.is_protected = false;
+        else if (a_.doubts.empty())
+            a_.is_protected = true;
+    }
+
+    const Stack& host_;
+    const Evidence& e_;
+    Claims claims_;
+    std::map<std::string, Standing> standings_;
+    Ids fixed_, cves_;
+    Assessment a_;
 };
 
 } // namespace
 
-Assessment assess(const Stack& host, const std::vector<const Bundle*>& target,
+const char* to_string(Standing::State s) {
+    switch (s) {
+    case Standing::State::safe:
+        return "safe";
+    case Standing::State::open:
+        return "open";
+    case Standing::State::reboot:
+        return "reboot";
+    case Standing::State::unknown:
+        break;
+    }
+    return "unknown";
+}
+
+const Standing* Assessment::find(const std::string& advisory) const {
+    for (const Standing& s : standings)
+        if (s.advisory == advisory)
+            return &s;
+    return nullptr;
+}
+
+Assessment assess(const Stack& host, const Evidence& e,
                   const std::vector<manifest::Manifest>& whole_store) {
-    Assessment a;
-    std::set<std::string> fixed, cves, in_effect, wanted, known;
-    for (const Installed& i : host.applied) {
-        fixed.insert(i.about.advisories.begin(), i.about.advisories.end());
-        cves.insert(i.about.cves.begin(), i.about.cves.end());
-        in_effect.insert(i.about.build_id);
-        in_effect.insert(i.about.supersedes.begin(), i.about.supersedes.end());
-    }
-    for (const Bundle* b : target) {
-        wanted.insert(b->about.advisories.begin(), b->about.advisories.end());
-        if (!in_effect.count(b->about.build_id))
-            a.missing.push_back(b);
-    }
-    for (const manifest::Manifest& m : whole_store)
-        known.insert(m.advisories.begin(), m.advisories.end());
-    a.fixed.assign(fixed.begin(), fixed.end());
-    a.fixed_cves.assign(cves.begin(), cves.end());
-    std::set<std::string> covered = fixed;
-    covered.insert(wanted.begin(), wanted.end());
-    a.open = minus(wanted, fixed);
-    a.elsewhere = minus(known, covered);
-    if (!target.empty())
-        a.is_protected = a.missing.empty();
-    return a;
-}
-
-std::string prometheus(const Assessment& a, const Stack& host, const Identity& xen) {
-    Metrics m;
-    m.head("xlp_up", "Whether the hypervisor could be asked.");
-    m.text += "xlp_up 1\n";
-    m.head("xlp_xen_info", "The running hypervisor.");
-    m.text += fmt::format("xlp_xen_info{{version=\"{}\",build_id=\"{}\"}} 1\n",
-                          label(xen.version()), label(xen.build_id));
-    m.head("xlp_protected",
-           "1: all payloads of the store for this hypervisor are in effect; 0: not; -1: unknown.");
-    m.text += fmt::format("xlp_protected {}\n", a.is_protected ? int(*a.is_protected) : -1);
-    m.head("xlp_payload_applied", "Payloads in the hypervisor; 1 when in effect.");
-    for (const auto* list : {&host.applied, &host.idle})
-        for (const Installed& i : *list)
-            m.text +=
-                fmt::format("xlp_payload_applied{{name=\"{}\",build_id=\"{}\"}} {}\n",
-                            label(i.payload.name), label(i.about.build_id), int(i.is_applied()));
-    m.head("xlp_advisory_fixed", "1: fixed by a payload in effect; 0: a payload is in the store "
-                                 "and not in effect.");
-    for (const std::string& advisory : a.fixed)
-        m.text += fmt::format("xlp_advisory_fixed{{advisory=\"{}\"}} 1\n", label(advisory));
-    for (const std::string& advisory : a.open)
-        m.text += fmt::format("xlp_advisory_fixed{{advisory=\"{}\"}} 0\n", label(advisory));
-    return m.text;
-}
-
-std::string prometheus_down() {
-    Metrics m;
-    m.head("xlp_up", "Whether the hypervisor could be asked.");
-    m.text += "xlp_up 0\n";
-    return m.text;
+    return Assessor(host, e).run(whole_store);
 }
 
 } // namespace xlp::host

@@ -10,8 +10,8 @@
 
 namespace xlp::host {
 
-// Reads and hashes the file. The ids are empty where the file has none that can be read: whether
+// Reads the file. The ids are empty where the file has none that can be read: whether
 // that is a fault is for the pre-flight (preflight.h) to say.
-Result<std::shared_ptr<const Blob>> read_blob(const std::filesystem::path&);
+Result<std::shared_ptr<Blob>> read_blob(const std::filesystem::path&);
 
 } // namespace xlp::host

@@ -5,8 +5,6 @@
 
 #include "payload/base/result.h"
 #include "payload/manifest/manifest.h"
-#include "payload/manifest/signature.h"
-#include "tools/xlp/disk/config.h"
 #include "tools/xlp/plan/plan.h"
 
 #include <filesystem>
@@ -19,7 +17,7 @@ namespace xlp::host {
 
 struct Bundle {
     std::filesystem::path file;
-    std::shared_ptr<const Blob> blob;
+    std::shared_ptr<Blob> blob;
     manifest::Manifest about; // from the manifest, or from the payload itself where there is none
     std::optional<std::string> manifest_text;  // the file, byte for byte
     std::optional<std::string> signature_text; // likewise
@@ -28,16 +26,5 @@ struct Bundle {
 
 // Reads the three files. A manifest that is malformed or of another payload is an error.
 Result<Bundle> read_bundle(const std::filesystem::path& payload);
-
-struct Trust {
-    Policy policy = Policy::warn;
-    std::vector<manifest::Key> keys;
-};
-
-// The keys are read only where the policy asks for them.
-Result<Trust> read_trust(const Config&, const std::filesystem::path& default_keys);
-
-// Applies the policy: sets `signed_by`, gives what the policy calls for (signature.* findings).
-Findings check_signature(Bundle&, const Trust&);
 
 } // namespace xlp::host

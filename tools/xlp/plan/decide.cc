@@ -5,52 +5,56 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <iterator>
 #include <set>
 
 namespace xlp::host {
 namespace {
 
 using Kind = Step::Kind;
+using Ids = std::set<std::string>;
 
-// What other candidates supersede, directly or through one that is superseded itself.
-std::set<std::string> superseded(const std::vector<Bundle>& candidates) {
-    std::set<std::string> ids;
-    for (const Bundle& b : candidates)
-        for (const std::string& id : b.about.supersedes)
-            if (id != b.about.build_id)
-                ids.insert(id);
-    return ids;
+Where where(const Installed& i) {
+    return {{}, printable(i.payload.name), {}, 0};
+}
+
+std::vector<std::string> minus(const Ids& a, const Ids& b) {
+    std::vector<std::string> rest;
+    std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
+    return rest;
 }
 
 class Planner {
 public:
-    Planner(const Stack& host, const std::vector<const Bundle*>& target, const Wishes& wishes)
-        : host_(host), target_(target), wishes_(wishes) {}
+    Planner(const Stack& host, const Choice& choice, const Offer& offer, const Wishes& wishes)
+        : host_(host), target_(choice.chain), choice_(choice), offer_(offer), wishes_(wishes),
+          kept_(common()) {
+        for (const Bundle& b : offer.good)
+            claims_.add(b.about);
+        for (const Installed& i : host.applied)
+            claims_.add(i.about);
+    }
 
-    Result<Plan> run(Findings& findings) {
-        const std::size_t kept = common();
-        const std::size_t applied = host_.applied.size();
-        const bool surplus = kept == target_.size() && applied > kept;
-        if (surplus && !wishes_.prune) {
-            for (std::size_t i = kept; i < applied; ++i)
-                findings.push_back(
-                    warning("store.surplus", "It is applied, and the store does not have it.",
-                            "`xlp sync --prune' takes it out of effect.", where(host_.applied[i])));
-            return plan_;
+    Decision run() {
+        if (kept_ == host_.applied.size()) {
+            extend(kept_);
+            return std::move(d_);
         }
-        if (applied > kept)
-            if (auto ok = may_remove(kept); !ok)
-                return fail(ok);
-        if (applied > kept && kept == 0 && !target_.empty() && wishes_.replace)
-            exchange();
-        else
-            rebuild(kept);
-        return plan_;
+        if (kept_ == target_.size() && !wishes_.prune) {
+            surplus();
+            return std::move(d_);
+        }
+        d_.findings = objections();
+        if (has_errors(d_.findings))
+            return std::move(d_);
+        const std::size_t first = needed();
+        exchange(first);
+        extend(kept_ + first);
+        return std::move(d_);
     }
 
 private:
-    static Where where(const Installed& i) { return {{}, printable(i.payload.name), {}, 0}; }
-
     // How far the applied stack is the target already.
     std::size_t common() const {
         std::size_t n = 0;
@@ -60,19 +64,120 @@ private:
         return n;
     }
 
-    Result<void> may_remove(std::size_t from) const {
-        Findings f;
-        for (std::size_t i = from; i < host_.applied.size(); ++i)
-            if (!host_.applied[i].known())
-                f.push_back(refusal("store.unknown",
-                                    "Another tool applied it, and xlp does not know what it is: it "
-                                    "is in the way and will not be taken down.",
-                                    "Revert and unload it by hand, then sync again.",
-                                    where(host_.applied[i])));
-        return f.empty() ? Result<void>() : tl::unexpected(f);
+    void surplus() {
+        for (std::size_t i = kept_; i < host_.applied.size(); ++i)
+            d_.findings.push_back(
+                warning("store.surplus", "It is applied, and the store does not have it.",
+                        "`xlp sync --prune' takes it out of effect.", where(host_.applied[i])));
     }
 
-    void step(Kind k, const std::string& name) { plan_.steps.push_back({k, name}); }
+    // Build-ids that the first `n` payloads above what is kept stand for.
+    Ids covered_by(std::size_t n) const {
+        Ids ids;
+        for (std::size_t i = 0; i < kept_ + n; ++i) {
+            ids.insert(target_[i]->about.build_id);
+            ids.merge(claims_.of(target_[i]->about));
+        }
+        return ids;
+    }
+
+    Ids fixed_with(std::size_t n) const {
+        std::vector<const manifest::Manifest*> all;
+        for (std::size_t i = 0; i < kept_ + n; ++i)
+            all.push_back(&target_[i]->about);
+        return fixed_by(all);
+    }
+
+    Ids fixed_now() const {
+        std::vector<const manifest::Manifest*> all;
+        for (const Installed& i : host_.applied)
+            all.push_back(&i.about);
+        return fixed_by(all);
+    }
+
+    // Everything that speaks against taking down what is above kept_.
+    Findings objections() const {
+        Findings f;
+        const std::size_t rest = target_.size() - kept_;
+        const Ids covered = covered_by(rest);
+        for (std::size_t i = kept_; i < host_.applied.size(); ++i)
+            object_to_removal(host_.applied[i], covered, f);
+        const bool lost_below = wishes_.prune && !choice_.unreachable.empty();
+        if (!offer_.whole() || choice_.ambiguous || lost_below)
+            f.push_back(refusal(
+                "store.incomplete",
+                offer_.folder ? fmt::format(
+                    "Payloads are in the store that cannot be used ({}), so "
+                    "nothing is taken out of effect.",
+                    offer_.rejected.empty() ? "ambiguous or out of reach"
+                                            : fmt::format("{}", fmt::join(offer_.rejected, ", ")))
+                              : std::string("The store has no folder for this hypervisor, or it "
+                                            "cannot be read, so nothing is taken out of effect."),
+                "Mend the store first; `xlp verify' says what is wrong with a payload."));
+        const auto lost = minus(fixed_now(), fixed_with(rest));
+        if (!lost.empty())
+            f.push_back(weaker(fmt::format("The host would be without the fix of {}.",
+                                           printable(fmt::format("{}", fmt::join(lost, ", "))))));
+        return f;
+    }
+
+    Finding weaker(std::string why) const {
+        if (wishes_.prune || wishes_.downgrade)
+            return warning("store.weaker", why + " This was asked for.");
+        return refusal("store.weaker", std::move(why),
+                       "If this is what you want: `xlp sync --prune'.");
+    }
+
+    void object_to_removal(const Installed& i, const Ids& covered, Findings& f) const {
+        if (!i.known()) {
+            f.push_back(refusal("store.unknown",
+                                "Another tool applied it, and xlp does not know what it is: it is "
+                                "in the way and will not be taken down.",
+                                "Revert and unload it by hand, then sync again.", where(i)));
+            return;
+        }
+        const Ids stands_for = claims_.of(i.about);
+        const bool older =
+            std::any_of(target_.begin() + static_cast<std::ptrdiff_t>(kept_), target_.end(),
+                        [&](const Bundle* b) { return stands_for.count(b->about.build_id) > 0; });
+        if (older && !wishes_.downgrade)
+            f.push_back(refusal("store.older",
+                                "It is in effect, and supersedes what the store would put in its "
+                                "place.",
+                                "If you want to go back: `xlp sync --downgrade'.", where(i)));
+        else if (!older && !covered.count(i.about.build_id) && !wishes_.prune)
+            f.push_back(refusal("store.not-superseded",
+                                "It is in effect, and nothing in the store says that it supersedes "
+                                "it.",
+                                "If it is to go: `xlp sync --prune'.", where(i)));
+    }
+
+    // The least of the target above kept_ that stands for all that is taken down.
+    std::size_t needed() const {
+        const std::size_t rest = target_.size() - kept_;
+        const Ids covered = covered_by(rest), fixed = fixed_with(rest);
+        for (std::size_t n = rest ? 1 : 0; n < rest; ++n) {
+            const Ids have = covered_by(n);
+            const bool all = std::all_of(host_.applied.begin() + static_cast<std::ptrdiff_t>(kept_),
+                                         host_.applied.end(), [&](const Installed& i) {
+                                             return have.count(i.about.build_id)
+                                                    || !covered.count(i.about.build_id);
+                                         });
+            const auto lost = minus(fixed_now(), fixed_with(n));
+            if (all && std::none_of(lost.begin(), lost.end(), [&](const std::string& a) {
+                    return fixed.count(a);
+                }))
+                return n;
+        }
+        return rest;
+    }
+
+    Plan& stage() {
+        d_.stages.push_back({"sync", {}, true});
+        return d_.stages.back();
+    }
+
+    static void step(Plan& p, Kind k, const std::string& name) { p.steps.push_back({k, name}); }
 
     bool taken(const std::string& name) const {
         const auto same = [&](const Installed& i) { return i.payload.name == name; };
@@ -81,112 +186,82 @@ private:
     }
 
     // Makes sure that the payload is uploaded and fresh; gives the name it has.
-    std::string bring(const Bundle& b) {
+    std::string bring(Plan& p, const Bundle& b) {
         std::string name = b.about.name;
         for (const Installed& i : host_.idle)
             if (i.known() && i.about.build_id == b.about.build_id) {
                 // it may have run before and have data of its own, which only a new copy resets
-                step(Kind::unload, i.payload.name);
-                name = i.payload.name;
-                plan_.steps.push_back({Kind::upload, name, b.blob});
-                return name;
+                step(p, Kind::unload, i.payload.name);
+                p.steps.push_back({Kind::upload, i.payload.name, b.blob});
+                remember(p, i);
+                return i.payload.name;
             }
         if (taken(name))
             name = name.substr(0, name_limit - 9) + "~" + b.about.build_id.substr(0, 8);
         given_.insert(name);
-        plan_.steps.push_back({Kind::upload, name, b.blob});
+        p.steps.push_back({Kind::upload, name, b.blob});
         return name;
     }
 
-    // One step takes the whole stack out and the first of the target in: there is no moment in
-    // which the host has neither.
-    void exchange() {
-        const std::string first = bring(*target_[0]);
-        std::vector<std::string> rest;
-        for (std::size_t i = 1; i < target_.size(); ++i)
-            rest.push_back(bring(*target_[i]));
-        step(Kind::replace, first);
-        for (const std::string& name : rest)
-            step(Kind::apply, name);
-        unload_from(0);
+    void remember(Plan& p, const Installed& i) const {
+        if (i.blob)
+            p.known[i.payload.name] = i.blob;
     }
 
-    void rebuild(std::size_t kept) {
+    // Each on its own: one that fails does not cost those below it.
+    void extend(std::size_t from) {
+        for (std::size_t i = from; i < target_.size(); ++i) {
+            Plan& p = stage();
+            const std::string name = bring(p, *target_[i]);
+            step(p, Kind::apply, name);
+        }
+    }
+
+    // Takes down what is above kept_ and puts the next `n` of the target there. In one step where
+    // that is possible: there is no moment then in which the host has neither.
+    void exchange(std::size_t n) {
+        Plan& p = stage();
         std::vector<std::string> names;
-        for (std::size_t i = kept; i < target_.size(); ++i)
-            names.push_back(bring(*target_[i]));
-        for (std::size_t i = host_.applied.size(); i-- > kept;)
-            step(Kind::revert, host_.applied[i].payload.name);
-        for (const std::string& name : names)
-            step(Kind::apply, name);
-        unload_from(kept);
-    }
-
-    void unload_from(std::size_t kept) {
-        for (std::size_t i = host_.applied.size(); i-- > kept;)
-            step(Kind::unload, host_.applied[i].payload.name);
+        for (std::size_t i = kept_; i < kept_ + n; ++i)
+            names.push_back(bring(p, *target_[i]));
+        const bool at_once = kept_ == 0 && n > 0 && wishes_.replace;
+        if (at_once)
+            step(p, Kind::replace, names.front());
+        else
+            for (std::size_t i = host_.applied.size(); i-- > kept_;)
+                step(p, Kind::revert, host_.applied[i].payload.name);
+        for (std::size_t i = at_once ? 1 : 0; i < names.size(); ++i)
+            step(p, Kind::apply, names[i]);
+        for (std::size_t i = host_.applied.size(); i-- > kept_;) {
+            step(p, Kind::unload, host_.applied[i].payload.name);
+            remember(p, host_.applied[i]);
+        }
     }
 
     const Stack& host_;
     const std::vector<const Bundle*>& target_;
+    const Choice& choice_;
+    const Offer& offer_;
     const Wishes& wishes_;
-    std::set<std::string> given_; // names that uploads of this plan take
-    Plan plan_{"sync", {}, true};
+    Claims claims_;
+    std::size_t kept_;
+    Ids given_; // names that uploads of these plans take
+    Decision d_;
 };
 
 } // namespace
 
-Result<std::vector<const Bundle*>> choose(const std::vector<Bundle>& candidates,
-                                          const std::string& xen_build_id, Findings& findings) {
-    const std::set<std::string> old = superseded(candidates);
-    std::vector<const Bundle*> rest, chain;
-    for (const Bundle& b : candidates)
-        if (!old.count(b.about.build_id))
-            rest.push_back(&b);
-    for (std::string top = xen_build_id;;) {
-        std::vector<const Bundle*> next;
-        for (const Bundle* b : rest)
-            if (b->about.depends == top)
-                next.push_back(b);
-        if (next.empty())
-            break;
-        if (next.size() > 1) {
-            std::string names;
-            for (const Bundle* b : next)
-                names += (names.empty() ? "" : ", ") + b->file.filename().string();
-            return fail(refusal("store.ambiguous",
-                                fmt::format("These payloads stack on the same one below, and none "
-                                            "says that it supersedes the others: {}.",
-                                            names),
-                                "Remove all but one, name the supersedes in its manifest, or make "
-                                "a link livepatch.livepatch to the one to use.",
-                                {next.front()->file.parent_path(), {}, {}, 0}));
-        }
-        chain.push_back(next.front());
-        std::erase(rest, next.front());
-        top = chain.back()->about.build_id;
-    }
-    for (const Bundle* b : rest)
-        findings.push_back(warning(
-            "store.unreachable",
-            fmt::format("It stacks on a payload that the store does not offer (build-id {}).",
-                        b->about.depends),
-            "Install that payload as well.", {b->file, {}, {}, 0}));
-    return chain;
+Ids fixed_by(const std::vector<const manifest::Manifest*>& all) {
+    Ids fixed;
+    for (const manifest::Manifest* m : all)
+        for (const std::string& a : m->advisories)
+            if (std::find(m->partial.begin(), m->partial.end(), a) == m->partial.end())
+                fixed.insert(a);
+    return fixed;
 }
 
-Result<Decision> decide(const Stack& host, const std::vector<Bundle>& candidates,
-                        const Identity& xen, const Wishes& wishes) {
-    Decision d;
-    auto target = choose(candidates, xen.build_id, d.findings);
-    if (!target)
-        return fail(target);
-    d.target = std::move(*target);
-    auto plan = Planner(host, d.target, wishes).run(d.findings);
-    if (!plan)
-        return fail(plan);
-    d.plan = std::move(*plan);
-    return d;
+Decision decide(const Stack& host, const Choice& choice, const Offer& offer, const Wishes& wishes) {
+    return Planner(host, choice, offer, wishes).run();
 }
 
 } // namespace xlp::host

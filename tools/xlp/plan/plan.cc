@@ -85,6 +85,14 @@ Snapshot Snapshot::within(const Snapshot& a, const Snapshot& b) const {
     return s;
 }
 
+Snapshot Snapshot::within(const std::set<std::string>& names) const {
+    Snapshot s;
+    for (const Entry& e : entries)
+        if (names.count(e.name))
+            s.entries.push_back(e);
+    return s;
+}
+
 Snapshot Snapshot::of(const std::vector<Payload>& payloads) {
     Snapshot s;
     for (const Payload& p : payloads)
@@ -135,6 +143,33 @@ bool Plan::applies() const {
     return std::any_of(steps.begin(), steps.end(), [](const Step& s) {
         return s.kind == Kind::apply || s.kind == Kind::replace;
     });
+}
+
+std::set<std::string> Plan::touches(const Snapshot& host) const {
+    std::set<std::string> names;
+    for (const Step& s : steps) {
+        names.insert(s.name);
+        if (s.kind == Kind::replace)
+            for (const Snapshot::Entry& e : host.entries)
+                if (e.applied)
+                    names.insert(e.name);
+    }
+    return names;
+}
+
+std::set<std::string> Plan::takes_down(const Snapshot& host) const {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < commit_point(); ++i) {
+        const Step& s = steps[i];
+        const Snapshot::Entry* there = host.find(s.name);
+        if (there && (s.kind == Kind::revert || s.kind == Kind::unload))
+            names.insert(s.name);
+        if (s.kind == Kind::replace)
+            for (const Snapshot::Entry& e : host.entries)
+                if (e.applied && e.name != s.name)
+                    names.insert(e.name);
+    }
+    return names;
 }
 
 nlohmann::ordered_json to_json(const Snapshot& s) {

@@ -3,23 +3,33 @@
 // after. Pure values: nothing here touches the hypervisor.
 #pragma once
 
+#include "payload/elf/object.h"
 #include "tools/xlp/hypervisor/hypervisor.h"
 
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace xlp::host {
 
-// A payload's bytes, read once: what is checked is what is uploaded.
+// A payload's bytes, read, hashed and taken apart once: what is checked is what is uploaded.
 struct Blob {
     std::vector<std::uint8_t> bytes;
-    std::string sha256;   // hex
-    std::string build_id; // hex; its own
-    std::string depends;  // hex; what it stacks on
-    std::string origin;   // the file it came from
+    std::string sha256;     // hex
+    std::string build_id;   // hex; its own
+    std::string depends;    // hex; what it stacks on
+    std::string origin;     // the file it came from
+    std::string metadata;   // `.modinfo`, as Xen will list it
+    bool writable = false;  // brings data of its own: Xen applies such a copy once only
+    bool preapply = false;  // hooks that Xen calls each time it is asked, also when the
+    bool prerevert = false; // rendezvous fails then, without the call that undoes it
+    std::shared_ptr<const elf::Object> object; // null when it cannot be read as one
+    std::string manifest;                      // the file beside it; empty when there is none
+    std::string signer; // id of the trusted key that signed it; empty when not verified
 };
 
 struct Step {
@@ -56,6 +66,7 @@ struct Snapshot {
 
     // Only the payloads that one of the two has a name for.
     Snapshot within(const Snapshot& a, const Snapshot& b) const;
+    Snapshot within(const std::set<std::string>& names) const;
 
     static Snapshot of(const std::vector<Payload>&);
 };
@@ -63,7 +74,13 @@ struct Snapshot {
 struct Plan {
     std::string operation; // the verb
     std::vector<Step> steps;
-    bool guard_needed = false; // nothing may start without the crash marker (guard.h)
+    bool guard_needed = false; // nothing may start without the record of the trial (trial.h)
+    // An operator's own revert or unload: it must work in any state, and what an interrupted
+    // operation left is in his hands from then on.
+    bool takes_over = false;
+    bool force = false; // begin although it could not be undone
+    // The bytes of payloads that another tool uploaded, where they are known.
+    std::map<std::string, std::shared_ptr<const Blob>> known = {};
 
     // The steps from here on only tidy up: when they fail, what is done stays done. It is the first
     // of the unloads that end the plan.
@@ -73,6 +90,10 @@ struct Plan {
     // livepatch_do_action reverts one by one).
     bool atomic() const;
     bool applies() const; // some step puts new code into effect
+    // The payloads of this host that the plan may change.
+    std::set<std::string> touches(const Snapshot& host) const;
+    // Those that it takes out of effect, or out of the host, before the commit point.
+    std::set<std::string> takes_down(const Snapshot& host) const;
 };
 
 nlohmann::ordered_json to_json(const Snapshot&);

@@ -60,11 +60,7 @@ private:
     }
 
     void contents() {
-        const auto object = elf::Object::parse(bundle_.blob->bytes, bundle_.file);
-        if (!object) {
-            append(findings_, object.error());
-            return;
-        }
+        const auto& object = bundle_.blob->object; // read_bundle() takes nothing else
         if (object->type() != ET_REL)
             refuse("preflight.type", "The payload is a linked file, not an object.",
                    "A payload comes from `xlp-build payload'.");

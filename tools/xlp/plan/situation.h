@@ -15,8 +15,13 @@ namespace xlp::host {
 // A payload in the hypervisor.
 struct Installed {
     Payload payload;
-    manifest::Manifest about;      // build_id and depends are empty when nobody knows them
-    std::string uploaded, applied; // when, UTC; empty when not by this xlp or not applied
+    manifest::Manifest about; // build_id and depends are empty when nobody knows them
+    std::string uploaded = {}, applied = {}; // when, UTC; empty when not by this xlp, not applied
+    std::string sha256 = {}, signer = {};    // where known
+    std::shared_ptr<const Blob> blob = {};   // its bytes, where they are at hand
+    // What it is was told by its content: what Xen hands out of it is what was uploaded, or what
+    // the store has. Else only its own words speak for it, and it proves nothing.
+    bool certain = false;
     bool is_applied() const { return payload.status.state == State::applied; }
     bool known() const { return !about.build_id.empty(); }
 };
@@ -29,7 +34,7 @@ struct Stack {
     const Installed* find(const std::string& build_id) const; // applied or idle
 };
 
-// `store`: what may be recognised by name and `.modinfo` when xlp has no memory of it.
+// `store`: what may be recognised by its `.modinfo` when xlp has no memory of it.
 Stack arrange(const std::vector<Payload>&, const Records&, const std::vector<Bundle>& store,
               const Identity&);
 

@@ -2,7 +2,8 @@
 #include "tools/xlp/verbs/compat.h"
 
 #include "tools/xlp/hypervisor/names.h"
-#include "tools/xlp/plan/blob.h"
+#include "tools/xlp/plan/bundle.h"
+#include "tools/xlp/plan/trust.h"
 #include "tools/xlp/verbs/verbs.h"
 
 #include <algorithm>
@@ -89,9 +90,10 @@ int report(const Findings& findings) {
         std::cerr << f.why << '\n';
         if (!f.remedy.empty())
             std::cerr << f.remedy << '\n';
-        retry = retry
-                && (f.code == "host.busy" || f.code == "host.rendezvous"
-                    || f.code == "host.unfinished" || f.code == "host.not-on-top");
+        retry =
+            retry
+            && (f.code == "host.busy" || f.code == "host.rendezvous" || f.code == "host.unfinished"
+                || f.code == "host.not-on-top" || f.code == "host.locked");
     }
     return retry ? again : failed;
 }
@@ -138,17 +140,21 @@ int run(Operation& o, const Plan& plan, const std::string& doing) {
     return done ? ok : report(done.error());
 }
 
-int upload(Operation& o, const std::string& name, const std::string& file, bool force) {
+int upload(Operation& o, const Trust& trust, const std::string& name, const std::string& file,
+           bool force) {
     if (auto good = check_name(name); !good)
         return report(good.error());
-    auto blob = read_blob(file);
-    if (!blob) {
-        std::cerr << fmt::format("Could not open {}.\n", file);
-        return report(blob.error());
+    auto bundle = read_bundle(file);
+    if (!bundle) {
+        std::cerr << fmt::format("Could not open {}.\n", printable(file));
+        return report(bundle.error());
     }
-    Step step{Step::Kind::upload, name, *blob};
+    // the same policy as by any other name
+    if (Findings against = check_signature(*bundle, trust); has_errors(against))
+        return report(against);
+    Step step{Step::Kind::upload, name, bundle->blob};
     step.force = force;
-    return run(o, {"upload", {step}}, "Uploading " + file);
+    return run(o, {"upload", {step}}, "Uploading " + printable(file));
 }
 
 int act(Operation& o, Action action, const std::string& name, std::uint32_t flags) {
@@ -171,13 +177,15 @@ int act(Operation& o, Action action, const std::string& name, std::uint32_t flag
                                  name, to_string(status->state), to_string(words.from));
         return failed;
     }
-    return run(o, {to_string(action), {{kind_of(action), name, nullptr, flags}}},
-               std::string(words.doing) + " " + name);
+    Plan plan{to_string(action), {{kind_of(action), name, nullptr, flags}}};
+    plan.takes_over = action == Action::revert || action == Action::unload;
+    return run(o, plan, std::string(words.doing) + " " + printable(name));
 }
 
-int load(Operation& o, const std::string& file, std::uint32_t flags, bool force) {
+int load(Operation& o, const Trust& trust, const std::string& file, std::uint32_t flags,
+         bool force) {
     const std::string name = name_of_file(file);
-    if (int rc = upload(o, name, file, force); rc != ok)
+    if (int rc = upload(o, trust, name, file, force); rc != ok)
         return rc;
     int rc = act(o, Action::apply, name, flags);
     if (rc != ok)
@@ -211,12 +219,12 @@ std::optional<Arguments> check_arguments(const Command& c, Words words, bool for
     return std::nullopt;
 }
 
-int change(Operation& o, const Command& c, const Arguments& a) {
+int change(Operation& o, const Trust& trust, const Command& c, const Arguments& a) {
     if (c.action)
         return act(o, *c.action, a.words[0], a.flags);
     if (c.name == std::string_view("upload"))
-        return upload(o, a.words[0], a.words[1], a.force);
-    return load(o, a.words[0], a.flags, a.force);
+        return upload(o, trust, a.words[0], a.words[1], a.force);
+    return load(o, trust, a.words[0], a.flags, a.force);
 }
 
 } // namespace
@@ -252,8 +260,21 @@ int run_xen_livepatch(const Machine& machine, int argc, char** argv) {
         auto s = open_session(machine, {});
         return s ? list(*s) : report(s.error());
     }
-    auto o = open_operation(machine, {});
-    return o ? change(*o, *c, *arguments) : report(o.error());
+    const bool brings = !c->action; // upload and load: the policy must be known
+    auto config = read_config(machine.paths.config());
+    auto trust = config ? read_trust(*config, machine.paths.keys()) : Result<Trust>(Trust());
+    if (brings && !config)
+        return report(config.error());
+    if (brings && !trust)
+        return report(trust.error());
+    Settings settings;
+    if (config) {
+        settings.limits.ceiling = config->rendezvous;
+        settings.health_limit = std::chrono::ceil<std::chrono::milliseconds>(config->health);
+    }
+    auto o = open_operation(machine, settings);
+    const Trust nobody;
+    return o ? change(*o, trust ? *trust : nobody, *c, *arguments) : report(o.error());
 }
 
 } // namespace xlp::host

@@ -4,26 +4,32 @@
 #include "payload/base/json.h"
 #include "payload/load/model.h"
 #include "tools/xlp/disk/store.h"
+#include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/plan/bundle.h"
 #include "tools/xlp/plan/preflight.h"
 #include "tools/xlp/verbs/verbs.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <set>
 
 namespace xlp::host {
 namespace {
 
 namespace po = cli::po;
 
+// `suspect`: files whose signature is not as demanded.
 Result<std::vector<Bundle>> read_all(const std::vector<std::string>& files, const Trust& trust,
-                                     Findings& findings) {
+                                     Findings& findings, std::set<std::string>& suspect) {
     std::vector<Bundle> bundles;
     Findings wrong;
     for (const std::string& file : files) {
         auto bundle = read_bundle(file);
         if (bundle) {
-            append(findings, check_signature(*bundle, trust));
+            Findings against = check_signature(*bundle, trust);
+            if (has_errors(against))
+                suspect.insert(file);
+            append(findings, std::move(against));
             bundles.push_back(std::move(*bundle));
         } else {
             append(wrong, bundle.error());
@@ -36,18 +42,17 @@ Result<std::vector<Bundle>> read_all(const std::vector<std::string>& files, cons
 
 Result<void> install(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
                      Json& doc, Findings& findings) {
-    auto config = read_config(machine.paths.config());
-    if (!config)
-        return fail(config);
-    auto trust = read_trust(*config, machine.paths.keys());
-    if (!trust)
-        return fail(trust);
-    auto bundles = read_all(vm["file"].as<std::vector<std::string>>(), *trust, findings);
+    auto prelude = read_prelude(machine, vm, out);
+    if (!prelude)
+        return fail(prelude);
+    std::set<std::string> suspect;
+    auto bundles =
+        read_all(vm["file"].as<std::vector<std::string>>(), prelude->trust, findings, suspect);
     if (!bundles)
         return fail(bundles);
     if (has_errors(findings))
         return {};
-    const Store store(store_folder(machine, *config, vm));
+    const Store store(store_folder(machine, prelude->config, vm));
     doc["schema"] = "xlp.install/1";
     doc["installed"] = Json::array();
     for (const Bundle& b : *bundles) {
@@ -56,7 +61,8 @@ Result<void> install(const Machine& machine, const po::variables_map& vm, const 
             return fail(fresh);
         const std::string place = store.place(b);
         doc["installed"].push_back({{"name", b.about.name}, {"file", place}, {"new", *fresh}});
-        out.text(fmt::format("{}: {}{}", b.about.name, *fresh ? "" : "already ", place));
+        out.text(fmt::format("{}: {}{}", printable(b.about.name), *fresh ? "" : "already ",
+                             printable(place)));
     }
     return {};
 }
@@ -68,7 +74,7 @@ struct Target {
 };
 
 Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
-                           const cli::Output& out, Findings& findings) {
+                           const Settings& settings, Findings& findings) {
     Target t;
     if (vm.count("xen-syms")) {
         auto image = xen::Image::read(vm["xen-syms"].as<std::string>());
@@ -80,10 +86,7 @@ Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
         t.image = std::move(*image);
         return t;
     }
-    auto settings = read_settings(vm, out);
-    if (!settings)
-        return fail(settings);
-    auto session = open_session(machine, *settings);
+    auto session = open_session(machine, settings);
     if (session)
         t.identity = session->identity;
     else
@@ -94,7 +97,7 @@ Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
     return t;
 }
 
-void judge(const Bundle& b, const Target& target, Findings& findings, Json& entry) {
+void judge(const Bundle& b, const Target& target, bool suspect, Findings& findings, Json& entry) {
     Findings against;
     if (target.identity) {
         Situation host{*target.identity, {}, true, true};
@@ -108,22 +111,21 @@ void judge(const Bundle& b, const Target& target, Findings& findings, Json& entr
         append(against, v.findings);
         entry["loader"] = load::name_of(v.upload.outcome);
     }
-    entry["good"] = !has_errors(against);
+    entry["good"] = !has_errors(against) && !suspect;
     append(findings, std::move(against));
 }
 
 Result<void> verify(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
                     Json& doc, Findings& findings) {
-    auto config = read_config(machine.paths.config());
-    if (!config)
-        return fail(config);
-    auto trust = read_trust(*config, machine.paths.keys());
-    if (!trust)
-        return fail(trust);
-    auto bundles = read_all(vm["file"].as<std::vector<std::string>>(), *trust, findings);
+    auto prelude = read_prelude(machine, vm, out);
+    if (!prelude)
+        return fail(prelude);
+    std::set<std::string> suspect;
+    auto bundles =
+        read_all(vm["file"].as<std::vector<std::string>>(), prelude->trust, findings, suspect);
     if (!bundles)
         return fail(bundles);
-    auto target = find_target(machine, vm, out, findings);
+    auto target = find_target(machine, vm, prelude->settings, findings);
     if (!target)
         return fail(target);
     doc["schema"] = "xlp.verify/1";
@@ -133,9 +135,9 @@ Result<void> verify(const Machine& machine, const po::variables_map& vm, const c
                       {"manifest", b.manifest_text.has_value()},
                       {"signed_by", b.signed_by},
                       {"about", manifest::to_json(b.about)}};
-        judge(b, *target, findings, entry);
+        judge(b, *target, suspect.count(b.file) > 0, findings, entry);
         if (entry["good"] == true)
-            out.text(fmt::format("{}: good{}{}", b.file.string(),
+            out.text(fmt::format("{}: good{}{}", printable(b.file.string()),
                                  target->identity ? " for Xen " + target->identity->version() : "",
                                  b.signed_by.empty() ? "" : ", signed by " + b.signed_by));
         doc["payloads"].push_back(std::move(entry));

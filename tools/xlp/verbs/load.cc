@@ -9,6 +9,7 @@
 #include "tools/xlp/plan/situation.h"
 #include "tools/xlp/verbs/verbs.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -50,9 +51,7 @@ Result<Request> read_files(const std::vector<std::string>& files, const Trust& t
     return r;
 }
 
-// Each payload is looked at as if those before it were there already.
-Result<void> check_all(const Request& r, Operation& o, const Machine& machine, const Config& config,
-                       Findings& findings) {
+Result<Stack> stack_of(Operation& o, const Machine& machine, const Config& config) {
     auto listed = o.session.xen->list();
     if (!listed)
         return fail(explain_list(listed.error()));
@@ -61,15 +60,18 @@ Result<void> check_all(const Request& r, Operation& o, const Machine& machine, c
         return fail(records);
     Findings ignored; // what is wrong in the store does not matter here
     const Store store(config.store.empty() ? machine.paths.store() : config.store);
-    const auto known = store.payloads(o.session.identity.build_id, {Policy::off, {}}, ignored);
-    Situation host =
-        situation(arrange(*listed, *records, known, o.session.identity), o.session.identity);
+    const Offer known = store.offer(o.session.identity.build_id, {Policy::off, {}}, ignored);
+    return arrange(*listed, *records, known.good, o.session.identity);
+}
+
+// Each payload is looked at as if those before it were there already.
+void check_all(const Request& r, const Stack& stack, const Identity& xen, Findings& findings) {
+    Situation host = situation(stack, xen);
     host.nodeps = !r.apply || (r.flags & nodeps_flag);
     for (std::size_t i = 0; i < r.bundles.size(); ++i) {
         append(findings, preflight(r.bundles[i], r.names[i], host));
         host.payloads.push_back({r.names[i], r.bundles[i].about.build_id, r.apply});
     }
-    return {};
 }
 
 // Everything is uploaded before anything is applied: most refusals come at the upload, while
@@ -77,7 +79,7 @@ Result<void> check_all(const Request& r, Operation& o, const Machine& machine, c
 Plan make_plan(const Request& r) {
     Plan plan{r.apply ? "load" : "upload", {}};
     for (std::size_t i = 0; i < r.bundles.size(); ++i)
-        plan.steps.push_back({Step::Kind::upload, r.names[i], r.bundles[i].blob});
+        plan.steps.push_back({Step::Kind::upload, r.names[i], r.bundles[i].blob, 0, r.force});
     if (r.apply)
         for (const std::string& name : r.names)
             plan.steps.push_back({Step::Kind::apply, name, nullptr, r.flags});
@@ -91,44 +93,77 @@ void soften(Findings& findings) {
             f.severity = Severity::warning;
 }
 
-Result<void> bring(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
-                   Json& doc, Findings& findings, const std::vector<std::string>& files,
-                   std::optional<std::string> name, bool apply) {
-    auto config = read_config(machine.paths.config());
-    if (!config)
-        return fail(config);
-    auto trust = read_trust(*config, machine.paths.keys());
-    if (!trust)
-        return fail(trust);
-    auto request = read_files(files, *trust, findings);
-    if (!request)
-        return fail(request);
-    if (name)
-        request->names = {*name};
-    request->apply = apply;
-    request->flags = vm.count("nodeps") ? nodeps_flag : 0;
-    auto settings = read_settings(vm, out);
-    if (!settings)
-        return fail(settings);
-    auto o = open_operation(machine, *settings);
-    if (!o)
-        return fail(o);
-    doc["xen"] = describe(o->session);
-    if (auto done = o->executor->repair(findings); !done)
-        return done;
-    if (auto done = check_all(*request, *o, machine, *config, findings); !done)
-        return done;
-    if (vm.count("force"))
-        soften(findings);
-    if (has_errors(findings))
-        return {}; // they decide the exit code
-    if (auto done = o->executor->run(make_plan(*request), findings); !done)
-        return done;
-    doc[apply ? "loaded" : "uploaded"] = request->names;
-    for (const std::string& n : request->names)
-        out.text(fmt::format("{}: {}", n, apply ? "applied" : "uploaded"));
-    return {};
+// Those that are in effect already, by their content, are not loaded again.
+void leave_out_loaded(Request& r, const Stack& host, const cli::Output& out, Json& doc) {
+    for (std::size_t i = 0; r.apply && i < r.bundles.size();) {
+        const Bundle& b = r.bundles[i];
+        const bool there =
+            std::any_of(host.applied.begin(), host.applied.end(), [&](const Installed& in) {
+                return in.certain && in.sha256 == b.blob->sha256;
+            });
+        if (!there) {
+            ++i;
+            continue;
+        }
+        out.text(printable(r.names[i]) + ": in effect already");
+        doc["already"].push_back(printable(r.names[i]));
+        r.bundles.erase(r.bundles.begin() + static_cast<std::ptrdiff_t>(i));
+        r.names.erase(r.names.begin() + static_cast<std::ptrdiff_t>(i));
+    }
 }
+
+struct Bring {
+    const Machine& machine;
+    const po::variables_map& vm;
+    const cli::Output& out;
+    Json& doc;
+    Findings& findings;
+
+    Result<void> run(const std::vector<std::string>& files, std::optional<std::string> name,
+                     bool apply) {
+        auto prelude = read_prelude(machine, vm, out);
+        if (!prelude)
+            return fail(prelude);
+        auto request = read_files(files, prelude->trust, findings);
+        if (!request)
+            return fail(request);
+        if (name)
+            request->names = {*name};
+        request->apply = apply;
+        request->force = vm.count("force") > 0;
+        request->flags = vm.count("nodeps") ? nodeps_flag : 0;
+        auto o = open_operation(machine, prelude->settings);
+        if (!o)
+            return fail(o);
+        append(findings, o->notes);
+        doc["xen"] = describe(o->session);
+        if (auto done = o->executor->repair(findings); !done)
+            return done;
+        auto host = stack_of(*o, machine, prelude->config);
+        if (!host)
+            return fail(host);
+        leave_out_loaded(*request, *host, out, doc);
+        check_all(*request, *host, o->session.identity, findings);
+        if (request->force)
+            soften(findings);
+        if (has_errors(findings))
+            return {}; // they decide the exit code
+        return carry_out(*o, *request);
+    }
+
+    Result<void> carry_out(Operation& o, const Request& request) {
+        if (auto done = o.executor->run(make_plan(request), findings); !done)
+            return done;
+        Json names = Json::array();
+        for (const std::string& n : request.names) {
+            names.push_back(printable(n));
+            out.text(fmt::format("{}: {}", printable(n), request.apply ? "applied" : "uploaded"));
+        }
+        doc[request.apply ? "loaded" : "uploaded"] = names;
+        doc["cost"] = cost_of(o.session);
+        return {};
+    }
+};
 
 } // namespace
 
@@ -145,8 +180,8 @@ cli::Verb upload_verb(const Machine& machine) {
     add_file_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
                        Findings& findings) {
-        return bring(machine, vm, out, doc, findings, {vm["file"].as<std::string>()},
-                     vm["name"].as<std::string>(), false);
+        return Bring{machine, vm, out, doc, findings}.run({vm["file"].as<std::string>()},
+                                                          vm["name"].as<std::string>(), false);
     };
     return v;
 }
@@ -164,8 +199,8 @@ cli::Verb load_verb(const Machine& machine) {
     add_file_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
                        Findings& findings) {
-        return bring(machine, vm, out, doc, findings, vm["file"].as<std::vector<std::string>>(),
-                     std::nullopt, true);
+        return Bring{machine, vm, out, doc, findings}.run(vm["file"].as<std::vector<std::string>>(),
+                                                          std::nullopt, true);
     };
     return v;
 }

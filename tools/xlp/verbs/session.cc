@@ -2,9 +2,9 @@
 #include "tools/xlp/verbs/session.h"
 
 #include "payload/base/json.h"
+#include "tools/xlp/disk/holds.h"
 #include "tools/xlp/hypervisor/errors.h"
 
-#include <charconv>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -27,6 +27,8 @@ void add_action_options(cli::po::options_description& o) {
     o.add_options()("timeout",
                     cli::po::value<std::string>()->default_value("30ms")->value_name("TIME"),
                     "for the processors to come together, first attempt (ns, us, ms, s)")(
+        "timeout-limit", cli::po::value<std::string>()->value_name("TIME"),
+        "for the processors to come together, any attempt (250ms, or rendezvous-limit)")(
         "attempts", cli::po::value<unsigned>()->default_value(8)->value_name("N"),
         "how often a busy or timed-out action is tried; the time doubles with each")(
         "wait", cli::po::value<std::string>()->default_value("3s")->value_name("TIME"),
@@ -37,28 +39,11 @@ void add_action_options(cli::po::options_description& o) {
         "how long to wait for another xlp to end");
 }
 
-Result<Nanoseconds> parse_duration(const std::string& text) {
-    std::uint64_t n = 0;
-    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), n);
-    const std::string unit(rest, text.data() + text.size());
-    std::uint64_t scale = 0;
-    if (unit.empty() || unit == "ms")
-        scale = 1'000'000;
-    else if (unit == "ns")
-        scale = 1;
-    else if (unit == "us")
-        scale = 1'000;
-    else if (unit == "s")
-        scale = 1'000'000'000;
-    if (error != std::errc() || !scale || n > 3'600'000'000'000 / scale)
-        return usage(fmt::format("`{}' is not a time: a number with ns, us, ms or s, "
-                                 "at most an hour.",
-                                 text));
-    return Nanoseconds(n * scale);
-}
-
-Result<Settings> read_settings(const cli::po::variables_map& vm, const cli::Output& out) {
+Result<Settings> read_settings(const Config& config, const cli::po::variables_map& vm,
+                               const cli::Output& out) {
     Settings s;
+    s.health_limit = std::chrono::ceil<std::chrono::milliseconds>(config.health);
+    s.limits.ceiling = config.rendezvous;
     s.say = [&out](const std::string& line) { out.detail(line); };
     auto via = parse_via(vm["via"].as<std::string>());
     if (!via)
@@ -69,17 +54,21 @@ Result<Settings> read_settings(const cli::po::variables_map& vm, const cli::Outp
     auto timeout = parse_duration(vm["timeout"].as<std::string>());
     auto wait = parse_duration(vm["wait"].as<std::string>());
     auto patience = parse_duration(vm["lock-wait"].as<std::string>());
-    for (const auto* d : {&timeout, &wait, &patience})
+    auto limit = vm.count("timeout-limit") ? parse_duration(vm["timeout-limit"].as<std::string>())
+                                           : Result<Nanoseconds>(std::max<Nanoseconds>(
+                                               s.limits.ceiling, timeout.value_or(Nanoseconds())));
+    for (const auto* d : {&timeout, &wait, &patience, &limit})
         if (!*d)
             return tl::unexpected(d->error());
     s.limits.attempts = vm["attempts"].as<unsigned>();
-    if (timeout->count() == 0 || timeout->count() > UINT32_MAX)
-        return usage(
-            "--timeout takes more than 0 and at most 4294 ms: the hypervisor's own limit.");
+    for (const Nanoseconds d : {*timeout, *limit})
+        if (d.count() == 0 || d.count() > UINT32_MAX)
+            return usage("--timeout and --timeout-limit take more than 0 and at most 4294 ms: the "
+                         "hypervisor's own limit.");
     if (s.limits.attempts == 0 || s.limits.attempts > 1000)
         return usage("--attempts takes 1 to 1000.");
     s.limits.timeout = *timeout;
-    s.limits.ceiling = std::max(s.limits.ceiling, *timeout);
+    s.limits.ceiling = *limit;
     s.limits.settle = *wait;
     s.lock_patience = *patience;
     if (vm.count("lock"))
@@ -103,6 +92,35 @@ Result<Session> open_session(const Machine& machine, const Settings& settings) {
     return s;
 }
 
+Result<Prelude> read_prelude(const Machine& machine, const cli::po::variables_map& vm,
+                             const cli::Output& out) {
+    auto config = read_config(machine.paths.config());
+    if (!config)
+        return fail(config);
+    auto trust = read_trust(*config, machine.paths.keys());
+    if (!trust)
+        return fail(trust);
+    Settings settings;
+    if (vm.count("via")) { // a verb that talks to the hypervisor
+        auto read = read_settings(*config, vm, out);
+        if (!read)
+            return fail(read);
+        settings = std::move(*read);
+    }
+    return Prelude{std::move(*config), std::move(*trust), std::move(settings)};
+}
+
+Result<Settings> settings_anyway(const Machine& machine, const cli::po::variables_map& vm,
+                                 const cli::Output& out, Findings& findings) {
+    auto config = read_config(machine.paths.config());
+    if (!config)
+        for (Finding f : config.error()) {
+            f.severity = Severity::warning;
+            findings.push_back(std::move(f));
+        }
+    return read_settings(config ? *config : Config(), vm, out);
+}
+
 Result<Operation> open_operation(const Machine& machine, const Settings& settings) {
     auto lock = Lock::take(settings.lock.empty() ? machine.paths.lock() : settings.lock,
                            machine.clock, settings.lock_patience);
@@ -111,16 +129,25 @@ Result<Operation> open_operation(const Machine& machine, const Settings& setting
     auto session = open_session(machine, settings);
     if (!session)
         return fail(session);
-    Operation o{std::move(*lock), std::move(*session), nullptr};
-    o.executor = std::make_unique<Executor>(
-        *o.session.xen, *o.session.op, machine.paths,
-        [say = settings.say, log = machine.log](const std::string& line) {
-            if (say)
-                say(line);
-            if (log)
-                log(line);
-        });
+    Operation o{std::move(*lock), std::move(*session), nullptr, {}};
+    auto crash = hold_after_crash(machine.paths);
+    if (!crash)
+        o.notes = crash.error(); // Holds::read() sees the trial itself
+    for (Finding& f : o.notes)
+        f.severity = Severity::warning;
+    o.executor =
+        std::make_unique<Executor>(*o.session.xen, *o.session.op, machine.clock,
+                                   Setting{machine.paths, o.session.identity.build_id, settings.say,
+                                           machine.trail, settings.health_limit, machine.stop});
     return o;
+}
+
+Json cost_of(const Session& s) {
+    const Cost& c = s.op->cost();
+    const auto ms = [](Nanoseconds d) {
+        return std::chrono::duration_cast<std::chrono::microseconds>(d).count() / 1000.0;
+    };
+    return {{"expired", c.expired}, {"longest_ms", ms(c.longest)}, {"stalled_ms", ms(c.stalled)}};
 }
 
 Json describe(const Session& s) {

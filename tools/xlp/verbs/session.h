@@ -5,17 +5,21 @@
 #include "payload/base/json.h"
 #include "payload/base/result.h"
 #include "tools/common/cli.h"
+#include "tools/xlp/disk/config.h"
 #include "tools/xlp/disk/lock.h"
 #include "tools/xlp/disk/paths.h"
 #include "tools/xlp/executor/clock.h"
 #include "tools/xlp/executor/executor.h"
+#include "tools/xlp/executor/operator.h"
+#include "tools/xlp/executor/trail.h"
 #include "tools/xlp/hypervisor/connect.h"
 #include "tools/xlp/hypervisor/hypervisor.h"
-#include "tools/xlp/verbs/operator.h"
+#include "tools/xlp/plan/trust.h"
 
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stop_token>
 
 namespace xlp::host {
 
@@ -24,8 +28,8 @@ struct Machine {
     std::function<Result<std::unique_ptr<Hypervisor>>(Via)> connect;
     Clock& clock;
     Paths paths = {};
-    // keeps a trace of every change: the system's log
-    std::function<void(const std::string&)> log = {};
+    Trail trail = {};          // what was changed, for the system's journal
+    std::stop_token stop = {}; // somebody asked to end: what was begun is undone first
 };
 
 // Options of verbs that talk to the hypervisor, and of those that change something there.
@@ -39,13 +43,25 @@ struct Settings {
     std::filesystem::path lock = {}; // empty: the machine's
     Nanoseconds lock_patience = std::chrono::seconds(10);
     std::function<void(const std::string&)> say = {}; // progress, for people who watch
+    std::chrono::milliseconds health_limit = std::chrono::seconds(30);
 };
 
 // From the options above. `out` must outlive what is opened with it.
-Result<Settings> read_settings(const cli::po::variables_map&, const cli::Output& out);
+Result<Settings> read_settings(const Config&, const cli::po::variables_map&,
+                               const cli::Output& out);
 
-// "30ms", "500us", "30000000ns", "2s"; a bare number is milliseconds. Usage finding otherwise.
-Result<Nanoseconds> parse_duration(const std::string&);
+// What every verb starts with: the configuration, whom to trust, and the settings.
+struct Prelude {
+    Config config;
+    Trust trust;
+    Settings settings;
+};
+Result<Prelude> read_prelude(const Machine&, const cli::po::variables_map&, const cli::Output& out);
+
+// For verbs that must work whatever the configuration is like: a fault in it is a warning, and the
+// defaults are taken.
+Result<Settings> settings_anyway(const Machine&, const cli::po::variables_map&,
+                                 const cli::Output& out, Findings& findings);
 
 // A connection, who answered, and the operator over it.
 struct Session {
@@ -61,9 +77,13 @@ struct Operation {
     Lock lock;
     Session session;
     std::unique_ptr<Executor> executor;
+    Findings notes; // what was found out on the way, such as a crash before this boot
 };
 
 Result<Operation> open_operation(const Machine&, const Settings&);
+
+// "cost": what the operation's rendezvous cost the host.
+Json cost_of(const Session&);
 
 // "xen": version, build-id, transport; for every document.
 Json describe(const Session&);

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/base/file.h"
 #include "payload/base/json.h"
+#include "tools/xlp/disk/holds.h"
+#include "tools/xlp/disk/index_file.h"
+#include "tools/xlp/disk/last_sync.h"
 #include "tools/xlp/disk/store.h"
 #include "tools/xlp/hypervisor/errors.h"
+#include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/plan/choose.h"
 #include "tools/xlp/plan/decide.h"
 #include "tools/xlp/plan/preflight.h"
+#include "tools/xlp/verbs/offered.h"
 #include "tools/xlp/verbs/verbs.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -38,22 +43,36 @@ std::string switched_off(const Machine& machine, const Config& config, const Ide
     return {};
 }
 
-Result<void> refuse_after_crash(const Guard& guard) {
-    auto crash = guard.crash();
-    if (!crash)
-        return fail(crash);
-    if (!*crash)
-        return {};
-    return fail(refusal("sync.crash",
-                        fmt::format("The host went down while `xlp {}' was putting {} into effect "
-                                    "({}).",
-                                    (*crash)->operation,
-                                    (*crash)->payloads.empty()
-                                        ? "payloads"
-                                        : fmt::format("{}", fmt::join((*crash)->payloads, ", ")),
-                                    (*crash)->when),
-                        "Find out why; take the payload out of the store, or repeat with "
-                        "--after-crash."));
+// Whether other payloads are worth a try after this failure: it was about the payload, not about
+// the host, and the host is as it was.
+bool may_go_on(const Findings& why) {
+    static constexpr std::string_view of_payload[] = {"host.rendezvous", "host.busy",
+                                                      "host.unfinished"};
+    return std::all_of(why.begin(), why.end(), [](const Finding& f) {
+        const bool refused =
+            f.failure == Failure::refused && f.code != "trust.mode" && f.code != "host.no-bytes";
+        return f.severity != Severity::error || refused
+               || std::find(std::begin(of_payload), std::end(of_payload), f.code)
+                      != std::end(of_payload);
+    });
+}
+
+bool is_veto(const Findings& why) {
+    return std::any_of(why.begin(), why.end(),
+                       [](const Finding& f) { return f.code == "host.veto"; });
+}
+
+// The stage's payloads do not go into this hypervisor: on with what is left.
+bool reject(Offer& offer, const Plan& stage) {
+    bool any = false;
+    for (const Step& s : stage.steps) {
+        if (s.kind != Step::Kind::upload)
+            continue;
+        const auto is_it = [&](const Bundle& b) { return b.blob->sha256 == s.blob->sha256; };
+        any = std::erase_if(offer.good, is_it) > 0 || any;
+        offer.rejected.push_back(printable(s.name));
+    }
+    return any;
 }
 
 struct Sync {
@@ -62,37 +81,53 @@ struct Sync {
     const cli::Output& out;
     Json& doc;
     Findings& findings;
+    Wishes wishes = {};
 
     Result<void> run() {
-        auto config = read_config(machine.paths.config());
-        if (!config)
-            return fail(config);
-        auto trust = read_trust(*config, machine.paths.keys());
-        if (!trust)
-            return fail(trust);
-        auto settings = read_settings(vm, out);
-        if (!settings)
-            return fail(settings);
+        wishes = {vm.count("prune") > 0, vm.count("downgrade") > 0, true};
+        auto prelude = read_prelude(machine, vm, out);
+        if (!prelude)
+            return fail(prelude);
         doc["schema"] = "xlp.sync/1";
-        const Store store(store_folder(machine, *config, vm));
+        const Store store(store_folder(machine, prelude->config, vm));
         if (vm.count("dry-run"))
-            return rehearse(*config, *settings, store, *trust);
-        auto o = open_operation(machine, *settings);
+            return rehearse(*prelude, store);
+        auto o = open_operation(machine, prelude->settings);
         if (!o)
             return fail(o);
+        append(findings, o->notes);
         doc["xen"] = describe(o->session);
-        if (off(*config, o->session.identity))
+        const Identity& xen = o->session.identity;
+        if (off(prelude->config, xen))
             return {};
-        const Guard guard(machine.paths);
-        if (!vm.count("after-crash"))
-            if (auto ok = refuse_after_crash(guard); !ok)
-                return ok;
-        if (auto done = o->executor->repair(findings); !done)
+        if (vm.count("after-crash"))
+            if (auto lifted = lift_holds(machine.paths, xen.build_id); !lifted)
+                return lifted;
+        auto done = synchronise(*o, *prelude, store);
+        Findings all = findings;
+        if (!done)
+            append(all, done.error());
+        if (auto noted = note_sync(machine.paths, static_cast<int>(failure_of(all))); !noted)
+            for (Finding f : noted.error()) {
+                f.severity = Severity::warning;
+                findings.push_back(std::move(f));
+            }
+        return done;
+    }
+
+    Result<void> synchronise(Operation& o, const Prelude& prelude, const Store& store) {
+        if (auto done = o.executor->repair(findings); !done)
             return done;
-        const auto candidates = usable(store, *trust, o->session.identity);
-        if (auto done = carry_out(*o, candidates); !done)
-            return done;
-        return vm.count("after-crash") ? guard.forgive() : Result<void>();
+        auto offered =
+            what_is_offered(machine.paths, store, prelude.trust, o.session.identity, findings);
+        if (!offered)
+            return fail(offered);
+        if (offered->index.index)
+            if (auto noted = remember_serial(machine.paths, *offered->index.index); !noted)
+                append(findings, noted.error());
+        auto done = carry_out(o, offered->offer);
+        doc["cost"] = cost_of(o.session);
+        return done;
     }
 
     bool off(const Config& config, const Identity& xen) {
@@ -104,94 +139,118 @@ struct Sync {
         return true;
     }
 
-    // What the store has for this hypervisor, without what could not be uploaded. The order among
-    // them is decided later.
-    std::vector<Bundle> usable(const Store& store, const Trust& trust, const Identity& xen) {
-        auto all = store.payloads(xen.build_id, trust, findings);
-        std::erase_if(all, [&](const Bundle& b) {
-            Findings against = preflight(b, b.about.name, {xen, {}, true, true});
-            const bool unfit = has_errors(against);
-            append(findings, std::move(against));
-            return unfit;
-        });
-        return all;
-    }
-
-    Result<Decision> plan(Session& s, const std::vector<Bundle>& candidates, bool replace) {
+    Result<Stack> stack_of(Session& s, const Offer& offer) const {
         auto listed = s.xen->list();
         if (!listed)
             return fail(explain_list(listed.error()));
         auto records = Records::read(machine.paths);
         if (!records)
             return fail(records);
-        const Stack host = arrange(*listed, *records, candidates, s.identity);
-        auto d = decide(host, candidates, s.identity, {vm.count("prune") > 0, replace});
-        if (d)
-            tell(*d);
-        return d;
+        return arrange(*listed, *records, offer.good, s.identity);
     }
 
-    void tell(const Decision& d) {
+    void tell(const Choice& choice, const Decision& d) {
         doc["target"] = Json::array();
-        for (const Bundle* b : d.target)
-            doc["target"].push_back(b->about.name);
+        for (const Bundle* b : choice.chain)
+            doc["target"].push_back(printable(b->about.name));
         doc["plan"] = Json::array();
-        for (const Step& step : d.plan.steps)
-            doc["plan"].push_back({{"step", to_string(step.kind)}, {"name", step.name}});
+        for (const Plan& stage : d.stages)
+            for (const Step& step : stage.steps)
+                doc["plan"].push_back(
+                    {{"step", to_string(step.kind)}, {"name", printable(step.name)}});
     }
 
-    Result<void> rehearse(const Config& config, const Settings& settings, const Store& store,
-                          const Trust& trust) {
-        auto s = open_session(machine, settings);
+    Result<void> rehearse(const Prelude& prelude, const Store& store) {
+        auto s = open_session(machine, prelude.settings);
         if (!s)
             return fail(s);
         doc["xen"] = describe(*s);
-        if (off(config, s->identity))
+        if (off(prelude.config, s->identity))
             return {};
-        const auto candidates = usable(store, trust, s->identity);
-        auto d = plan(*s, candidates, true);
-        if (!d)
-            return fail(d);
-        append(findings, d->findings);
-        for (const Step& step : d->plan.steps)
-            out.text("would " + host::describe(step));
-        if (d->plan.steps.empty())
-            out.text(summary(*d));
+        auto offered = what_is_offered(machine.paths, store, prelude.trust, s->identity, findings);
+        if (!offered)
+            return fail(offered);
+        auto host = stack_of(*s, offered->offer);
+        if (!host)
+            return fail(host);
+        const Choice choice = choose(offered->offer, s->identity.build_id);
+        const Decision d = decide(*host, choice, offered->offer, wishes);
+        tell(choice, d);
+        append(findings, choice.findings);
+        append(findings, d.findings);
+        for (const Plan& stage : d.stages)
+            for (const Step& step : stage.steps)
+                out.text("would " + printable(host::describe(step)));
+        if (d.stages.empty() && !has_errors(d.findings))
+            out.text(summary(choice));
         return {};
     }
 
-    std::string summary(const Decision& d) const {
-        if (d.target.empty())
+    std::string summary(const Choice& choice) const {
+        if (choice.chain.empty())
             return "The store has nothing for this hypervisor.";
         return fmt::format("In effect as the store says: {}.",
-                           doc["target"].size() == 1 ? d.target[0]->about.name
-                                                     : fmt::format("{} payloads", d.target.size()));
+                           choice.chain.size() == 1
+                               ? printable(choice.chain[0]->about.name)
+                               : fmt::format("{} payloads", choice.chain.size()));
     }
 
-    Result<void> carry_out(Operation& o, const std::vector<Bundle>& candidates) {
-        auto d = plan(o.session, candidates, true);
-        if (!d)
-            return fail(d);
-        auto done = o.executor->run(d->plan, findings);
-        if (!done && std::any_of(done.error().begin(), done.error().end(), [](const Finding& f) {
-                return f.code == "host.veto";
-            })) {
-            findings.push_back(warning("sync.no-replace",
-                                       "A payload's hooks forbid to exchange the stack in one "
-                                       "step, so it is reverted first."));
-            d = plan(o.session, candidates, false);
-            if (!d)
-                return fail(d);
-            done = o.executor->run(d->plan, findings);
+    // As much as can be had: what the hypervisor refuses is left out, and the rest planned anew.
+    // Nothing is taken out of effect after that, since the store is not whole any more.
+    Result<void> carry_out(Operation& o, Offer& offer) {
+        bool told = false;
+        for (;;) {
+            auto host = stack_of(o.session, offer);
+            if (!host)
+                return fail(host);
+            const Choice choice = choose(offer, o.session.identity.build_id);
+            const Decision d = decide(*host, choice, offer, wishes);
+            if (!told) {
+                tell(choice, d);
+                append(findings, choice.findings);
+                append(findings, d.findings);
+            }
+            const Plan* failed = nullptr;
+            if (auto done = run_stages(o, d, failed); !done)
+                return done;
+            if (!failed) {
+                if (!told && !has_errors(d.findings))
+                    out.text(summary(choice));
+                return {};
+            }
+            if (is_veto(failure_)) {
+                wishes.replace = false;
+                findings.push_back(warning("sync.no-replace",
+                                           "A payload's hooks forbid to exchange the stack in one "
+                                           "step, so it is reverted first."));
+                continue;
+            }
+            told = true; // the reasons; what follows is what can be had without it
+            append(findings, failure_);
+            if (!reject(offer, *failed))
+                return {};
         }
-        append(findings, d->findings);
-        if (!done)
-            return done;
-        for (const Step& step : d->plan.steps)
-            out.text(host::describe(step));
-        out.text(summary(*d));
+    }
+
+    // Stops at the stage that fails; an error where nothing more is to be tried.
+    Result<void> run_stages(Operation& o, const Decision& d, const Plan*& failed) {
+        for (const Plan& stage : d.stages) {
+            auto done = o.executor->run(stage, findings);
+            if (done) {
+                for (const Step& step : stage.steps)
+                    out.text(printable(host::describe(step)));
+                continue;
+            }
+            if (!may_go_on(done.error()))
+                return done;
+            failure_ = std::move(done.error());
+            failed = &stage;
+            return {};
+        }
         return {};
     }
+
+    Findings failure_ = {};
 };
 
 } // namespace
@@ -206,7 +265,8 @@ cli::Verb sync_verb(const Machine& machine) {
                 {}};
     v.options.add_options()("dry-run", "only print what would be done")(
         "prune", "take out of effect what the store does not have")(
-        "after-crash", "go on although the host crashed while applying, and forget that it did")(
+        "downgrade", "go back to a payload that a running one supersedes")(
+        "after-crash", "apply what was held back because the host went down under it")(
         "boot", "as the system's service does: heed xlp=off and sync-at-boot");
     add_store_option(v.options);
     add_action_options(v.options);

@@ -53,6 +53,10 @@ const char* done_text(Action a) {
     return "";
 }
 
+bool takes_down(Action a) {
+    return a == Action::revert || a == Action::unload;
+}
+
 // Xen accepts the replacement by a payload that is applied already, and does nothing.
 Result<void> check_replace(const Snapshot& host, const std::string& name) {
     const Snapshot::Entry* self = host.find(name);
@@ -71,6 +75,45 @@ Result<void> check_replace(const Snapshot& host, const std::string& name) {
                         "Revert the others from the top instead.", {{}, printable(name), {}, 0}));
 }
 
+Result<void> act(const Machine& machine, Action action, const po::variables_map& vm,
+                 const Output& out, Json& doc, Findings& findings) {
+    const std::string name = vm["name"].as<std::string>();
+    if (auto ok = check_name(name); !ok)
+        return ok;
+    auto settings = settings_anyway(machine, vm, out, findings);
+    if (!settings)
+        return fail(settings);
+    auto o = open_operation(machine, *settings);
+    if (!o)
+        return fail(o);
+    append(findings, o->notes);
+    doc["xen"] = describe(o->session);
+    if (!takes_down(action))
+        if (auto done = o->executor->repair(findings); !done)
+            return done;
+    auto before = o->executor->look();
+    if (!before)
+        return fail(before);
+    if (action == Action::replace)
+        if (auto ok = check_replace(*before, name); !ok)
+            return ok;
+    Step step{kind_of(action), name, nullptr};
+    if (vm.count("nodeps"))
+        step.flags = nodeps_flag;
+    Plan plan{to_string(action), {step}};
+    plan.takes_over = takes_down(action);
+    plan.force = vm.count("force") > 0;
+    const bool changes = !plan.after(*before).same_as(*before);
+    if (auto done = o->executor->run(plan, findings); !done)
+        return done;
+    doc["name"] = printable(name);
+    doc["changed"] = changes;
+    doc["cost"] = cost_of(o->session);
+    out.text(
+        fmt::format("{}: {}{}", printable(name), changes ? "" : "already ", done_text(action)));
+    return {};
+}
+
 } // namespace
 
 std::string metadata_line(const std::string& metadata) {
@@ -78,7 +121,7 @@ std::string metadata_line(const std::string& metadata) {
     for (char& c : s)
         if (c == '\0')
             c = ';';
-    return s;
+    return printable(s);
 }
 
 Json to_json(const Payload& p) {
@@ -97,8 +140,8 @@ cli::Verb list_verb(const Machine& machine) {
         {},     {}};
     add_connection_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
-                       Findings&) -> Result<void> {
-        auto settings = read_settings(vm, out);
+                       Findings& findings) -> Result<void> {
+        auto settings = settings_anyway(machine, vm, out, findings);
         if (!settings)
             return fail(settings);
         auto s = open_session(machine, *settings);
@@ -137,38 +180,11 @@ cli::Verb action_verb(const Machine& machine, Action action) {
     if (action == Action::apply)
         v.options.add_options()("nodeps", "do not check what it stacks on, only the hypervisor");
     add_action_options(v.options);
+    if (action == Action::replace)
+        v.options.add_options()("force", "go on although a failure could not be undone");
     v.run = [&machine, action](const po::variables_map& vm, const Output& out, Json& doc,
                                Findings& findings) -> Result<void> {
-        const std::string name = vm["name"].as<std::string>();
-        if (auto ok = check_name(name); !ok)
-            return ok;
-        auto settings = read_settings(vm, out);
-        if (!settings)
-            return fail(settings);
-        auto o = open_operation(machine, *settings);
-        if (!o)
-            return fail(o);
-        doc["xen"] = describe(o->session);
-        if (auto done = o->executor->repair(findings); !done)
-            return done;
-        auto before = o->executor->look();
-        if (!before)
-            return fail(before);
-        if (action == Action::replace)
-            if (auto ok = check_replace(*before, name); !ok)
-                return ok;
-        Step step{kind_of(action), name, nullptr};
-        if (vm.count("nodeps"))
-            step.flags = nodeps_flag;
-        const Plan plan{to_string(action), {step}};
-        const bool changes = !plan.after(*before).same_as(*before);
-        if (auto done = o->executor->run(plan, findings); !done)
-            return done;
-        doc["name"] = printable(name);
-        doc["changed"] = changes;
-        out.text(
-            fmt::format("{}: {}{}", printable(name), changes ? "" : "already ", done_text(action)));
-        return {};
+        return act(machine, action, vm, out, doc, findings);
     };
     return v;
 }
@@ -179,7 +195,8 @@ cli::Tool tool(const Machine& machine) {
             {list_verb(machine), upload_verb(machine), action_verb(machine, Action::apply),
              action_verb(machine, Action::revert), action_verb(machine, Action::unload),
              action_verb(machine, Action::replace), load_verb(machine), install_verb(machine),
-             sync_verb(machine), verify_verb(machine), status_verb(machine)}};
+             sync_verb(machine), verify_verb(machine), status_verb(machine), settle_verb(machine),
+             index_verb(machine)}};
 }
 
 } // namespace xlp::host

@@ -19,6 +19,8 @@ cli::Verb install_verb(const Machine&);
 cli::Verb sync_verb(const Machine&);
 cli::Verb verify_verb(const Machine&);
 cli::Verb status_verb(const Machine&);
+cli::Verb settle_verb(const Machine&);
+cli::Verb index_verb(const Machine&);
 
 // --store, and the folder that it, or else the configuration, names.
 void add_store_option(cli::po::options_description&);

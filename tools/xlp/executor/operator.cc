@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp/verbs/operator.h"
+#include "tools/xlp/executor/operator.h"
 
+#include "payload/base/parallel.h"
 #include "tools/xlp/hypervisor/errors.h"
 
 #include <algorithm>
@@ -94,7 +95,18 @@ Result<void> Operator::upload(const std::string& name, std::span<const std::uint
     }
 }
 
-Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t flags) {
+// After a rendezvous that expired, the host gets 64 times as long to itself; busy is asked again
+// soon.
+void Operator::wait_before(unsigned attempt, Nanoseconds timeout, bool expired) {
+    Nanoseconds left =
+        std::min<Nanoseconds>(longest_pause * 5, milliseconds(5) * (1u << std::min(attempt, 7u)));
+    if (expired)
+        left = std::max(left, 64 * timeout);
+    for (; left.count() > 0 && !stopped(); left -= longest_pause)
+        clock_.sleep(std::min(left, longest_pause));
+}
+
+Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t flags, bool once) {
     const auto vanished = [&] {
         return fail(environment("host.vanished", "The payload was there, and is gone.",
                                 "See that no other tool is patching this host.",
@@ -113,18 +125,22 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
     if (doubtful)
         say(fmt::format("{}: reported in progress without end; asking the hypervisor", name));
 
-    Nanoseconds timeout = std::min(limits_.timeout, limits_.ceiling);
+    Nanoseconds timeout = once ? limits_.ceiling : std::min(limits_.timeout, limits_.ceiling);
     XenErrno last{EAGAIN};
+    bool expired = false;
     bool scheduled = false;
     unsigned not_on_top = 0;
     for (unsigned attempt = 1; attempt <= limits_.attempts; ++attempt) {
         if (attempt > 1) {
-            clock_.sleep(std::min<Nanoseconds>(longest_pause * 5,
-                                               milliseconds(5) * (1u << std::min(attempt, 7u))));
+            wait_before(attempt, timeout, expired);
+            if (stopped())
+                return fail(interrupted());
             say(fmt::format("{}: {} ended in {}, attempt {} of {} with {}", name, to_string(action),
                             errno_name(last.code), attempt, limits_.attempts,
                             milliseconds_text(timeout)));
         }
+        const Nanoseconds begun = clock_.now();
+        expired = false;
         auto sent = xen_.act(action, name, static_cast<std::uint32_t>(timeout.count()), flags);
         scheduled = sent.has_value();
         if (!sent) {
@@ -138,6 +154,11 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
         auto status = busy ? look(name) : settle(name, timeout + limits_.settle);
         if (!status)
             return fail(status);
+        if (scheduled && action != Action::unload) {
+            const Nanoseconds took = std::min(clock_.now() - begun, timeout);
+            cost_.longest = std::max(cost_.longest, took);
+            cost_.stalled += took;
+        }
         if (!*status)
             return action == Action::unload ? Result<bool>(true) : Result<bool>(vanished());
         const Status s = **status;
@@ -155,9 +176,13 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
             continue;
         }
         last = {-s.rc};
-        if (last.code == EBUSY) // the rendezvous ran out of time
+        if (last.code == EBUSY) { // the rendezvous ran out of time
+            expired = true;
+            ++cost_.expired;
+            if (once)
+                break;
             timeout = std::min(2 * timeout, limits_.ceiling);
-        else if (last.code != EAGAIN)
+        } else if (last.code != EAGAIN)
             break;
     }
     return fail(explain_action(action, name, last, scheduled));

@@ -16,10 +16,19 @@
 namespace xlp::host {
 
 struct Limits {
-    Nanoseconds timeout = std::chrono::milliseconds(30);   // for the first rendezvous
-    Nanoseconds ceiling = std::chrono::milliseconds(4200); // for any; Xen's field ends at 4.29 s
-    unsigned attempts = 8;                        // of one action; each doubles the timeout
+    // All processors stand still for as long as a rendezvous takes, so it is kept short and, when
+    // it was too short, tried again after a pause that is many times as long.
+    Nanoseconds timeout = std::chrono::milliseconds(30);  // for the first rendezvous
+    Nanoseconds ceiling = std::chrono::milliseconds(250); // for any; Xen's field ends at 4.29 s
+    unsigned attempts = 8;                                // of one action; each doubles the timeout
     Nanoseconds settle = std::chrono::seconds(3); // beyond the timeout, until an end is reported
+};
+
+// What actions cost the host since the operator was made.
+struct Cost {
+    unsigned expired = 0;   // rendezvous that ran out of time
+    Nanoseconds longest{0}; // until the end of one was seen
+    Nanoseconds stalled{0}; // all together, at most
 };
 
 class Operator {
@@ -39,9 +48,16 @@ public:
                         bool force = false);
 
     // Brings the payload to where the action leads. True: changed; false: it was there already.
-    Result<bool> act(Action, const std::string& name, std::uint32_t flags = 0);
+    // `once`: not to be tried again by itself after the rendezvous ran out of time.
+    Result<bool> act(Action, const std::string& name, std::uint32_t flags = 0, bool once = false);
+
+    // From now on nothing is given up because somebody asked to end: what was begun is undone.
+    void go_on_though_stopped() { heeds_stop_ = false; }
+    bool stopped() const { return heeds_stop_ && clock_.stopped(); }
+    const Cost& cost() const { return cost_; }
 
 private:
+    void wait_before(unsigned attempt, Nanoseconds timeout, bool expired);
     Result<std::optional<Status>> settle(const std::string& name, Nanoseconds limit);
     bool reached(Action, const std::optional<Status>&) const;
     void say(const std::string&) const;
@@ -50,6 +66,8 @@ private:
     Clock& clock_;
     Limits limits_;
     std::function<void(const std::string&)> say_;
+    bool heeds_stop_ = true;
+    Cost cost_;
 };
 
 } // namespace xlp::host

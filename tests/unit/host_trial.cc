@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What goes into effect is on trial until it has proved itself.
+#include "host_disk.h"
+#include "host_fixture.h"
+#include "payload/base/file.h"
+#include "tools/xlp/disk/trial.h"
+
+#include <cerrno>
+
+namespace xlp::host::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct TrialTest : VerbTest {
+    void check(const std::string& name, const std::string& script) {
+        const fs::path f = root.paths.health() / name;
+        fs::create_directories(f.parent_path());
+        ASSERT_TRUE(write_file(f, "#!/bin/sh\n" + script, {.mode = 0755}));
+    }
+};
+
+TEST_F(TrialTest, ACrashLeavesOutJustWhatWasOnTrialAndWhatStacksOnIt) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    clock.sleep(std::chrono::minutes(16));
+    ASSERT_THAT(xlp({"settle"}).out, HasSubstr("Settled: a"));
+    store("b", on("b", id("a")));
+    store("c", on("c", id("b")));
+    xen.refuses_expectations.insert(id("c")); // b alone is on trial
+    EXPECT_EQ(xlp({"sync"}).code, 1);
+    xen.refuses_expectations.clear();
+    crash("third");
+    const Ran r = xlp({"sync", "--boot"});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("sync.held"));
+    EXPECT_THAT(r.err, HasSubstr("xlp sync --after-crash"));
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+    const Json j = xlp({"status", "--json"}).json();
+    EXPECT_EQ(j["crashed"], true);
+    EXPECT_EQ(j["held"][0]["name"], "b");
+    for (const char* boot : {"fourth", "fifth"}) { // held until somebody says otherwise
+        shut_down(boot);
+        EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+        EXPECT_THAT(xen.stack, ElementsAre("a"));
+    }
+    EXPECT_EQ(xlp({"sync", "--after-crash"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("a", "b", "c"));
+    EXPECT_EQ(xlp({"status", "--json"}).json()["crashed"], false);
+}
+
+TEST_F(TrialTest, ACrashInTheMiddleOfAnApplyIsOneToo) {
+    store("one", on("a"));
+    xen.on_call = [](ScriptedXen& x, int) {
+        if (x.find("one") && x.find("one")->pending)
+            throw Killed{}; // the host with it
+    };
+    EXPECT_THROW(xlp({"sync", "--boot"}), Killed);
+    ::testing::internal::GetCapturedStdout();
+    ::testing::internal::GetCapturedStderr();
+    xen.on_call = nullptr;
+    crash("second");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, IsEmpty());
+}
+
+TEST_F(TrialTest, AnotherHypervisorIsNotHeldBack) {
+    store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    crash("second");
+    xen.identity.build_id = id("77");
+    PayloadSpec other = on("b", id("77"));
+    other.xen = id("77");
+    store("other", other);
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("other"));
+}
+
+TEST_F(TrialTest, AnotherPayloadIsNotHeldBack) {
+    const fs::path f = store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    crash("second");
+    fs::remove(f); // as an operator may do about it
+    store("two", on("b"));
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("two"));
+}
+
+TEST_F(TrialTest, AShutdownAtAnyTimeIsNoCrash) {
+    store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+    // also after an xlp that was killed in the middle of an apply
+    store("two", on("b", id("a")));
+    xen.kill_after = xen.calls + 9;
+    try {
+        (void)xlp({"sync"});
+    } catch (const Killed&) {
+        ::testing::internal::GetCapturedStdout();
+        ::testing::internal::GetCapturedStderr();
+    }
+    xen.kill_after.reset();
+    shut_down("third");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("one", "two"));
+}
+
+TEST_F(TrialTest, AnInterruptUndoesAndLeavesNoMark) {
+    store("one", on("a"));
+    store("two", on("b", id("a")));
+    std::stop_source stop;
+    machine.stop = stop.get_token();
+    xen.on_call = [&](ScriptedXen& x, int) {
+        if (x.find("two"))
+            stop.request_stop();
+    };
+    const Ran r = xlp({"sync"});
+    EXPECT_NE(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("interrupted"));
+    EXPECT_THAT(xen.stack, ElementsAre("one")) << "what was done whole stays";
+    EXPECT_EQ(xen.find("two"), nullptr);
+    EXPECT_FALSE(fs::exists(root.paths.journal()));
+}
+
+TEST_F(TrialTest, AFailingHealthCheckTakesItOutAgain) {
+    store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    store("two", on("b", id("a")));
+    check("10-fine", "exit 0\n");
+    check("20-network", "echo \"the bridge is down after $XLP_PAYLOADS\"; exit 3\n");
+    const Ran r = xlp({"sync"});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("health.failed"));
+    EXPECT_THAT(r.err, HasSubstr("the bridge is down after two"));
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+    EXPECT_EQ(xlp({"load", file("x", on("c", id("a")))}).code, 1);
+    ASSERT_EQ(xen.stack.size(), 1u);
+    fs::remove(root.paths.health() / "20-network");
+    EXPECT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("one", "two"));
+}
+
+TEST_F(TrialTest, AnExchangeIsUndoneByAHealthCheckToo) {
+    store("one", on("a"), {"XSA-1"});
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    store("all", on("c"), {"XSA-1"}, {id("a")});
+    check("no", "exit 1\n");
+    EXPECT_EQ(xlp({"sync"}).code, 1);
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+}
+
+TEST_F(TrialTest, AHealthCheckThatHangsFails) {
+    configure("health-limit = \"200ms\"\n");
+    check("hangs", "sleep 60\n");
+    EXPECT_EQ(xlp({"load", file("a", on("a"))}).code, 1);
+    EXPECT_THAT(xen.stack, IsEmpty());
+}
+
+TEST_F(TrialTest, AHealthCheckOfOthersIsNotRun) {
+    check("theirs", "exit 0\n");
+    fs::permissions(root.paths.health() / "theirs", fs::perms::others_write, fs::perm_options::add);
+    const Ran r = xlp({"load", file("a", on("a"))});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("trust.mode"));
+    EXPECT_THAT(xen.stack, IsEmpty());
+}
+
+TEST_F(TrialTest, TheOperatorsHoldIsHeeded) {
+    store("one", on("a"));
+    store("two", on("b", id("a")));
+    fs::create_directories(root.paths.holds());
+    ASSERT_TRUE(write_file(root.paths.holds() / xen_id, "# too new\n" + id("b") + "  # two\n"));
+    const Ran r = xlp({"sync"});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("store.held"));
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+}
+
+// A power cut after a success must not bring the record of the trial back: its removal is synced.
+TEST_F(TrialTest, TheEndOfATrialIsOnDisk) {
+    store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    bool removed = false, synced = false;
+    {
+        const DiskHook watch([&](const std::string& path) {
+            synced = synced || (removed && path.empty());
+            removed = removed || path == root.paths.trial();
+            return 0;
+        });
+        ASSERT_EQ(xlp({"settle", "--now"}).code, 0);
+    }
+    EXPECT_TRUE(removed && synced);
+}
+
+TEST_F(TrialTest, ARecordThatCannotBeReadHoldsEverythingUntilAWord) {
+    store("one", on("a"));
+    fs::create_directories(root.paths.state());
+    ASSERT_TRUE(write_file(root.paths.trial(), "damaged"));
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, IsEmpty());
+    EXPECT_EQ(xlp({"sync", "--after-crash"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("one"));
+}
+
+} // namespace
+} // namespace xlp::host::test

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/disk/health.h"
+
+#include "tools/common/process.h"
+#include "tools/xlp/disk/strict.h"
+#include "tools/xlp/hypervisor/names.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+namespace xlp::host {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string last_line(const std::string& text) {
+    const std::size_t end = text.find_last_not_of(" \n");
+    if (end == text.npos)
+        return {};
+    const std::size_t begin = text.rfind('\n', end);
+    return printable(std::string_view(text).substr(begin + 1, end - begin).substr(0, 200));
+}
+
+Finding failed(const fs::path& check, const std::string& how) {
+    return refusal("health.failed",
+                   fmt::format("The health check failed after the apply: {}.", how),
+                   "See what it found; the payloads that were applied are out of effect again.",
+                   {check, {}, {}, 0});
+}
+
+} // namespace
+
+Result<Health> Health::read(const Paths& paths) {
+    Health h;
+    std::error_code ec;
+    for (const auto& e : fs::directory_iterator(paths.health(), ec))
+        if (e.is_regular_file(ec) && ::access(e.path().c_str(), X_OK) == 0)
+            h.checks_.push_back(e.path());
+    std::sort(h.checks_.begin(), h.checks_.end());
+    for (const fs::path& check : h.checks_)
+        if (auto ours = only_ours(check); !ours)
+            return fail(ours);
+    return h;
+}
+
+Result<void> Health::run(const std::string& operation, const std::vector<std::string>& payloads,
+                         std::chrono::milliseconds limit, const std::stop_token& stop) const {
+    std::vector<std::string> names;
+    for (const std::string& name : payloads)
+        names.push_back(encode_name(name));
+    Environment environment;
+    environment.set("XLP_OPERATION", operation);
+    environment.set("XLP_PAYLOADS", fmt::format("{}", fmt::join(names, " ")));
+    for (const fs::path& check : checks_) {
+        auto ran = run_command({.argv = {check}, .environment = environment, .limit = limit}, stop);
+        if (!ran)
+            return fail(ran);
+        if (ran->timed_out)
+            return fail(failed(check, fmt::format("it took longer than {} ms", limit.count())));
+        const std::string said = last_line(ran->err.empty() ? ran->out : ran->err);
+        if (ran->status != 0)
+            return fail(failed(check, fmt::format("exit status {}{}{}", ran->status,
+                                                  said.empty() ? "" : ", it said: ", said)));
+    }
+    return {};
+}
+
+} // namespace xlp::host

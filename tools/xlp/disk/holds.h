@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Payloads that must not be applied to one hypervisor: by the operator's word
+// (/etc/xlp/hold.d/<build-id>, a payload's SHA-256 or build-id on each line, # for remarks), or
+// because the host went down while they were on trial (/var/lib/xlp/held.json).
+#pragma once
+
+#include "payload/base/result.h"
+#include "tools/xlp/disk/paths.h"
+#include "tools/xlp/disk/trial.h"
+
+#include <string>
+#include <vector>
+
+namespace xlp::host {
+
+struct Hold {
+    std::string id;   // SHA-256 or build-id
+    std::string name; // as far as it is known
+    std::string when; // the host went down then; empty: the operator's word
+    bool after_crash() const { return !when.empty(); }
+};
+
+class Holds {
+public:
+    // A hold that cannot be read is an error: it must not be passed over.
+    static Result<Holds> read(const Paths&, const std::string& xen);
+
+    const Hold* find(const std::string& sha256, const std::string& build_id) const;
+    const std::vector<Hold>& all() const { return holds_; }
+    bool after_crash() const; // some are
+    // What was on trial when the host went down is not known: nothing is to be applied.
+    bool everything() const { return everything_; }
+
+private:
+    std::vector<Hold> holds_;
+    bool everything_ = false;
+};
+
+// Turns a trial that another boot left into holds; true when there was one.
+Result<bool> hold_after_crash(const Paths&);
+// Forgets the holds of this hypervisor that a crash left, and a trial of another boot.
+Result<void> lift_holds(const Paths&, const std::string& xen);
+
+} // namespace xlp::host

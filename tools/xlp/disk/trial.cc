@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/disk/trial.h"
+
+#include "tools/xlp/disk/records.h"
+#include "tools/xlp/disk/state.h"
+#include "tools/xlp/hypervisor/names.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace xlp::host {
+
+Result<std::optional<TrialRecord>> Trial::read() const {
+    auto json = read_json_if_there(paths_.trial());
+    if (!json && json.error().front().code == "file.damaged")
+        return std::optional(TrialRecord{{}, {}, "an operation", "an unknown time", {}, {}, true});
+    if (!json)
+        return fail(json);
+    if (!*json)
+        return std::optional<TrialRecord>();
+    const Json& j = **json;
+    TrialRecord r{
+        text_of(j, "boot"), text_of(j, "xen"), text_of(j, "operation"), text_of(j, "when"), {}, {}};
+    if (j.contains("since") && j["since"].is_number_integer())
+        r.since = Nanoseconds(j["since"].get<std::int64_t>());
+    if (j.contains("payloads") && j["payloads"].is_array())
+        for (const Json& p : j["payloads"])
+            r.payloads.push_back(
+                {decode_name(text_of(p, "name")), text_of(p, "sha256"), text_of(p, "build_id")});
+    return std::optional(std::move(r));
+}
+
+Result<void> Trial::write(const TrialRecord& r) const {
+    Json payloads = Json::array();
+    for (const OnTrial& p : r.payloads)
+        payloads.push_back(
+            {{"name", encode_name(p.name)}, {"sha256", p.sha256}, {"build_id", p.build_id}});
+    return put_json(paths_.trial(), {{"schema", "xlp.trial/1"},
+                                     {"boot", r.boot},
+                                     {"xen", r.xen},
+                                     {"operation", r.operation},
+                                     {"when", r.when},
+                                     {"since", r.since.count()},
+                                     {"payloads", payloads}});
+}
+
+Result<std::optional<TrialRecord>> Trial::current() const {
+    auto r = read();
+    if (r && *r && ((*r)->damaged || (*r)->boot != boot_id(paths_)))
+        return std::optional<TrialRecord>();
+    return r;
+}
+
+Result<std::optional<TrialRecord>> Trial::left() const {
+    auto r = read();
+    if (r && *r && !(*r)->damaged && (*r)->boot == boot_id(paths_))
+        return std::optional<TrialRecord>();
+    return r;
+}
+
+Result<void> Trial::begin(const std::string& operation, const std::string& xen,
+                          const std::vector<OnTrial>& payloads, Nanoseconds now) const {
+    auto there = read();
+    if (!there)
+        return fail(there);
+    if (*there && ((*there)->damaged || (*there)->boot != boot_id(paths_)))
+        return fail(environment("host.crash-record",
+                                "The record of a crash is still there and could not be kept.",
+                                "Run `xlp sync' first.", {paths_.trial(), {}, {}, 0}));
+    TrialRecord r = *there ? std::move(**there) : TrialRecord{};
+    r.boot = boot_id(paths_);
+    r.xen = xen;
+    r.operation = operation;
+    r.when = utc_now();
+    r.since = now;
+    for (const OnTrial& p : payloads) {
+        std::erase_if(r.payloads, [&](const OnTrial& o) { return o.name == p.name; });
+        r.payloads.push_back(p);
+    }
+    return write(r);
+}
+
+Result<void> Trial::keep_applied(const Snapshot& host) const {
+    auto r = current();
+    if (!r)
+        return fail(r);
+    if (!*r)
+        return {};
+    const auto gone = [&](const OnTrial& p) {
+        const Snapshot::Entry* e = host.find(p.name);
+        return !e || !e->applied
+               || (!e->sha256.empty() && !p.sha256.empty() && e->sha256 != p.sha256);
+    };
+    if (std::erase_if((*r)->payloads, gone) == 0)
+        return {};
+    return (*r)->payloads.empty() ? forget() : write(**r);
+}
+
+Result<void> Trial::settle() const {
+    auto r = current();
+    if (!r)
+        return fail(r);
+    return *r ? forget() : Result<void>();
+}
+
+Result<void> Trial::forget() const {
+    return remove_file(paths_.trial());
+}
+
+} // namespace xlp::host

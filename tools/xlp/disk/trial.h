@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The record of what is on trial: written before new code goes into effect, removed when the code
+// has proved itself (`xlp settle`) or the host shut down cleanly. One that another boot left says
+// that the host went down, and under which payloads (holds.h).
+#pragma once
+
+#include "payload/base/result.h"
+#include "tools/xlp/disk/paths.h"
+#include "tools/xlp/executor/clock.h"
+#include "tools/xlp/plan/plan.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xlp::host {
+
+struct OnTrial {
+    std::string name, sha256, build_id;
+};
+
+struct TrialRecord {
+    std::string boot, xen, operation, when; // `xen`: the hypervisor's build-id
+    Nanoseconds since{0};                   // of this boot's clock: when the last one was added
+    std::vector<OnTrial> payloads;
+    bool damaged = false; // the file cannot be understood: nobody knows what was on trial
+};
+
+class Trial {
+public:
+    explicit Trial(Paths paths) : paths_(std::move(paths)) {}
+
+    // Adds payloads that are about to be put into effect. On disk, synced, when it returns.
+    Result<void> begin(const std::string& operation, const std::string& xen,
+                       const std::vector<OnTrial>&, Nanoseconds now) const;
+    // Takes out what is not in effect after all.
+    Result<void> keep_applied(const Snapshot& host) const;
+    // All have proved themselves. A record of another boot stays.
+    Result<void> settle() const;
+
+    Result<std::optional<TrialRecord>> current() const; // of this boot
+    Result<std::optional<TrialRecord>> left() const; // by another boot, which did not end cleanly
+    Result<void> forget() const;                     // whichever it is
+
+private:
+    Result<std::optional<TrialRecord>> read() const;
+    Result<void> write(const TrialRecord&) const;
+    Paths paths_;
+};
+
+} // namespace xlp::host

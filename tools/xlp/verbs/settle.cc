@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What is on trial has proved itself: after a time, or because the host shuts down cleanly.
+#include "payload/base/json.h"
+#include "tools/xlp/disk/trial.h"
+#include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/verbs/verbs.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+namespace xlp::host {
+namespace {
+
+namespace po = cli::po;
+
+Result<void> settle(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
+                    Json& doc) {
+    auto config = read_config(machine.paths.config());
+    if (!config)
+        return fail(config);
+    auto lock = Lock::take(machine.paths.lock(), machine.clock, std::chrono::seconds(30));
+    if (!lock)
+        return fail(lock);
+    const Trial trial(machine.paths);
+    auto now = trial.current();
+    if (!now)
+        return fail(now);
+    doc["schema"] = "xlp.settle/1";
+    doc["settled"] = Json::array();
+    doc["on_trial"] = Json::array();
+    if (!*now) {
+        out.text("Nothing is on trial.");
+        return {};
+    }
+    std::vector<std::string> names;
+    for (const OnTrial& p : (*now)->payloads)
+        names.push_back(printable(p.name));
+    const std::string list = fmt::format("{}", fmt::join(names, ", "));
+    const Nanoseconds left = config->settle - (machine.clock.now() - (*now)->since);
+    if (!vm.count("now") && left.count() > 0) {
+        doc["on_trial"] = names;
+        out.text(fmt::format("On trial for another {} s: {}.",
+                             std::chrono::ceil<std::chrono::seconds>(left).count(), list));
+        return {};
+    }
+    if (auto done = trial.settle(); !done)
+        return done;
+    doc["settled"] = names;
+    out.text(fmt::format("Settled: {}.", list));
+    if (machine.trail)
+        for (const OnTrial& p : (*now)->payloads)
+            machine.trail({"settle: " + printable(p.name),
+                           {{"XLP_OPERATION", "settle"},
+                            {"XLP_STEP", "settle"},
+                            {"XLP_PAYLOAD", p.name},
+                            {"XLP_SHA256", p.sha256},
+                            {"XLP_BUILD_ID", p.build_id},
+                            {"XLP_XEN_BUILD_ID", (*now)->xen},
+                            {"XLP_RESULT", "done"}}});
+    return {};
+}
+
+} // namespace
+
+cli::Verb settle_verb(const Machine& machine) {
+    cli::Verb v{"settle",
+                "",
+                "end the trial of payloads that have been in effect for long enough",
+                po::options_description("Settle"),
+                {},
+                {},
+                {}};
+    v.options.add_options()("now", "whatever the time: at a clean shutdown, or by your word");
+    v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
+        return settle(machine, vm, out, doc);
+    };
+    return v;
+}
+
+} // namespace xlp::host
