@@ -117,7 +117,8 @@ int find_leaf(Random& r, const Program& p, int function) {
     std::vector<int> list;
     for (std::size_t i = 0; i < p.functions.size(); ++i)
         if (p.functions[i].exists && p.functions[i].leaf && !p.functions[i].in_header
-            && p.functions[i].section.empty() && !p.functions[i].outlined && static_cast<int>(i) != function)
+            && p.functions[i].section.empty() && !p.functions[i].outlined
+            && static_cast<int>(i) != function)
             list.push_back(static_cast<int>(i));
     return list.empty() ? -1 : r.pick(list);
 }
@@ -153,18 +154,20 @@ std::string read_statement(Random& r, Program& p, int function) {
 }
 
 std::string write_statement(Random& r, Program& p, int function) {
-    int id = find_variable(
-        r, p, function, [](const Variable& v) { return is_number(v) && !v.constant; });
+    int id = find_variable(r, p, function,
+                           [](const Variable& v) { return is_number(v) && !v.constant; });
     if (id < 0)
         return read_statement(r, p, function);
     return fmt::format("{} {} {};", element(r, p, id),
-                       r.chance(40) ? "+=" : r.chance(50) ? "^=" : "=", expression(r));
+                       r.chance(40)   ? "+="
+                       : r.chance(50) ? "^="
+                                      : "=",
+                       expression(r));
 }
 
 std::string walk_statement(Random& r, Program& p, int function) {
-    const int id = find_variable(r, p, function, [](const Variable& v) {
-        return v.kind == Kind::number && v.count > 1;
-    });
+    const int id = find_variable(
+        r, p, function, [](const Variable& v) { return v.kind == Kind::number && v.count > 1; });
     if (id < 0)
         return read_statement(r, p, function);
     const std::string type = p.variables[id].fields[0].type();
@@ -199,8 +202,8 @@ std::string call_statement(Random& r, Program& p, int function) {
 std::string pointer_statement(Random& r, Program& p, int function) {
     if (p.functions[function].leaf)
         return read_statement(r, p, function);
-    const int id = find_variable(r, p, function,
-                                 [](const Variable& v) { return v.kind == Kind::function; });
+    const int id =
+        find_variable(r, p, function, [](const Variable& v) { return v.kind == Kind::function; });
     const int leaf = find_leaf(r, p, function);
     if (id < 0 || leaf < 0)
         return call_statement(r, p, function);
@@ -214,10 +217,10 @@ std::string pointer_statement(Random& r, Program& p, int function) {
 }
 
 std::string string_statement(Random& r, Program& p, int function) {
-    static const char* const words[] = {"grant table", "vcpu %u: bad state", "a", "",
-                                        "domain %pd", "table", "xen", "frame %#lx"};
-    const int id = find_variable(r, p, function,
-                                 [](const Variable& v) { return v.kind == Kind::string; });
+    static const char* const words[] = {
+        "grant table", "vcpu %u: bad state", "a", "", "domain %pd", "table", "xen", "frame %#lx"};
+    const int id =
+        find_variable(r, p, function, [](const Variable& v) { return v.kind == Kind::string; });
     if (id >= 0 && r.chance(50))
         return fmt::format("{} += sum({});", accumulator(r), element(r, p, id));
     if (r.chance(25))
@@ -258,8 +261,8 @@ std::string local_table_statement(Random& r) {
 }
 
 std::string address_statement(Random& r, Program& p, int function) {
-    const int id = find_variable(r, p, function,
-                                 [](const Variable& v) { return v.kind == Kind::address; });
+    const int id =
+        find_variable(r, p, function, [](const Variable& v) { return v.kind == Kind::address; });
     if (id < 0)
         return write_statement(r, p, function);
     if (r.chance(40))
@@ -383,9 +386,9 @@ Program random_program(Random& r, const std::string& prefix) {
         f.leaf = i >= callers;
         f.wants_static = i > 0 && r.chance(60);
         const auto form = r.below(10);
-        f.form = i == 0 || form < 5    ? Function::Form::noinline
-                 : form < 9            ? Function::Form::plain
-                                       : Function::Form::always_inline;
+        f.form = i == 0 || form < 5 ? Function::Form::noinline
+                 : form < 9         ? Function::Form::plain
+                                    : Function::Form::always_inline;
         f.in_header = i > 0 && r.chance(10);
         if (f.in_header)
             f.form = Function::Form::plain;

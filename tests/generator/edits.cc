@@ -60,8 +60,7 @@ bool insert_statement(Random& r, Program& p) {
     const int id = id_of(p, f);
     std::string s = random_statement(r, p, id);
     auto& body = p.functions[id].body;
-    body.insert(body.begin() + static_cast<std::ptrdiff_t>(r.below(body.size() + 1)),
-                std::move(s));
+    body.insert(body.begin() + static_cast<std::ptrdiff_t>(r.below(body.size() + 1)), std::move(s));
     return true;
 }
 
@@ -192,9 +191,8 @@ bool outline(Random& r, Program& p) {
 }
 
 bool change_form(Random& r, Program& p) {
-    Function* f = some_function(r, p, [&](const Function& x) {
-        return has_body(x) && id_of(p, &x) != 0 && !x.in_header;
-    });
+    Function* f = some_function(
+        r, p, [&](const Function& x) { return has_body(x) && id_of(p, &x) != 0 && !x.in_header; });
     if (!f)
         return false;
     const Form forms[] = {Form::plain, Form::noinline, Form::always_inline};
@@ -279,9 +277,8 @@ bool resize(Random& r, Program& p) {
 }
 
 bool retype(Random& r, Program& p) {
-    Variable* v = some_variable(r, p, [](const Variable& x) {
-        return x.kind == Kind::number || x.kind == Kind::record;
-    });
+    Variable* v = some_variable(
+        r, p, [](const Variable& x) { return x.kind == Kind::number || x.kind == Kind::record; });
     if (!v)
         return false;
     static const int sizes[] = {1, 2, 4, 8};
@@ -359,8 +356,8 @@ bool change_linkage(Random& r, Program& p) {
             v->wants_static = !v->wants_static;
         return v;
     }
-    Function* f = some_function(
-        r, p, [&](const Function& x) { return id_of(p, &x) != 0 && !x.in_header; });
+    Function* f =
+        some_function(r, p, [&](const Function& x) { return id_of(p, &x) != 0 && !x.in_header; });
     if (f && f->alias_of < 0)
         f->wants_static = !f->wants_static;
     return f;
@@ -433,8 +430,7 @@ bool change_scope(Random& r, Program& p) {
         std::vector<int> users;
         for (std::size_t f = 0; f < p.functions.size(); ++f)
             for (const std::string& s : p.functions[f].body)
-                if (p.functions[f].exists
-                    && (s.find(name) != s.npos || s.find(size) != s.npos)) {
+                if (p.functions[f].exists && (s.find(name) != s.npos || s.find(size) != s.npos)) {
                     users.push_back(static_cast<int>(f));
                     break;
                 }
@@ -482,8 +478,7 @@ bool new_variable(Random& r, Program& p) {
 
 // A function that runs at boot only is called at run time.
 bool init_taken_off(Random& r, Program& p) {
-    Function* f = some_function(
-        r, p, [](const Function& x) { return x.section == ".init.text"; });
+    Function* f = some_function(r, p, [](const Function& x) { return x.section == ".init.text"; });
     Function* user = some_function(
         r, p, [](const Function& x) { return has_body(x) && !x.leaf && !x.outlined; });
     if (!f || !user)

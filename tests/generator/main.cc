@@ -58,11 +58,11 @@ std::string joined(const std::vector<std::string>& list) {
 
 void report_fault(const Options& o, std::uint64_t seed, const Case& c, const Result& r,
                   const Style& style) {
-    std::string text = fmt::format("FAULT {} (seed {}, case {}; {}): {}\n  reproduce: generator "
-                                   "--seeds {}-{} --cases {} --case {}{}\n",
-                                   name_of(r.outcome), seed, c.index, joined(c.edits), r.text, seed,
-                                   seed, o.cases, c.index,
-                                   o.edit.empty() ? "" : " --edit '" + o.edit + "'");
+    std::string text =
+        fmt::format("FAULT {} (seed {}, case {}; {}): {}\n  reproduce: generator "
+                    "--seeds {}-{} --cases {} --case {}{}\n",
+                    name_of(r.outcome), seed, c.index, joined(c.edits), r.text, seed, seed, o.cases,
+                    c.index, o.edit.empty() ? "" : " --edit '" + o.edit + "'");
     if (!o.keep.empty()) {
         const auto folder =
             std::filesystem::path(o.keep) / fmt::format("seed-{}-case-{}", seed, c.index);
@@ -143,8 +143,8 @@ void print(const Tally& t, double seconds) {
                t.replaced);
     for (auto [o, n] : t.outcomes)
         fmt::print("  {:8} {}\n", name_of(o), n);
-    fmt::print("\n{:28} {:>6} {:>8} {:>6} {:>7} {:>8}\n", "edit", "good", "refused", "told", "fault",
-               "invalid");
+    fmt::print("\n{:28} {:>6} {:>8} {:>6} {:>7} {:>8}\n", "edit", "good", "refused", "told",
+               "fault", "invalid");
     for (const auto& [kind, list] : t.kinds) {
         auto n = [&](Outcome o) { return list.contains(o) ? list.at(o) : 0; };
         fmt::print("{:28} {:>6} {:>8} {:>6} {:>7} {:>8}\n", kind, n(Outcome::good),

@@ -263,9 +263,8 @@ std::string Program::render(int unit) const {
             else if (uses.variables.contains(static_cast<int>(i)))
                 s += "extern " + declaration(v, false) + ";\n";
         }
-    std::stable_sort(here.begin(), here.end(), [](const Function* a, const Function* b) {
-        return a->order < b->order;
-    });
+    std::stable_sort(here.begin(), here.end(),
+                     [](const Function* a, const Function* b) { return a->order < b->order; });
     for (const Function* f : here)
         s += definition(*f);
     return s;

@@ -61,11 +61,11 @@ struct Function {
     Form form = Form::plain;
     std::string section;
     std::vector<std::string> body; // statements
-    bool outlined = false; // part of another: gets its accumulators by pointer
+    bool outlined = false;         // part of another: gets its accumulators by pointer
 };
 
 struct Program {
-    std::string prefix; // of all names: "k3_"
+    std::string prefix;              // of all names: "k3_"
     std::vector<Function> functions; // the first is the entry
     std::vector<Variable> variables;
 

@@ -22,7 +22,9 @@ public:
     int between(int first, int last) { return first + static_cast<int>(below(last - first + 1)); }
     bool chance(int percent) { return below(100) < static_cast<std::size_t>(percent); }
     template <class List>
-    auto& pick(List& list) { return list[below(list.size())]; }
+    auto& pick(List& list) {
+        return list[below(list.size())];
+    }
 
 private:
     std::uint64_t state_;

@@ -170,8 +170,8 @@ void compare(const Subject& s, Slot& slot) {
 std::vector<Verdict> run_side_by_side(const xen::Image& before, const load::Loaded* loaded,
                                       const xen::Image& after,
                                       const std::vector<Subject>& subjects) {
-    void* memory = mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED || subjects.size() > std::size(Board{}.slots))
         throw std::runtime_error("no room for the results");
     Board& board = *new (memory) Board;

@@ -27,9 +27,8 @@ std::vector<Piece> pieces(const Program& before, const xen::Image& from, const P
                           const xen::Image& to);
 
 // Where a pointer into one image leads in the other; nothing if there is no such thing there.
-std::optional<std::uint64_t> translate(std::uint64_t, const Program& before,
-                                       const xen::Image& from, const Program& after,
-                                       const xen::Image& to);
+std::optional<std::uint64_t> translate(std::uint64_t, const Program& before, const xen::Image& from,
+                                       const Program& after, const xen::Image& to);
 
 // A function of a program in an image; 0 if it is not there, or twice.
 std::uint64_t address_of(const Function&, const xen::Image&);

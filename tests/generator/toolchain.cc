@@ -68,8 +68,7 @@ void run(const std::vector<std::string>& argv, const std::filesystem::path& fold
         pointers.push_back(const_cast<char*>(s.c_str()));
     pointers.push_back(nullptr);
     pid_t pid = 0;
-    const int error =
-        posix_spawnp(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
+    const int error = posix_spawnp(&pid, pointers[0], &actions, nullptr, pointers.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     int status = -1;
     if (error == 0)
@@ -99,9 +98,9 @@ Style random_style(std::uint64_t seed) {
 Folder::Folder() {
     std::error_code none;
     const bool in_memory = std::filesystem::is_directory("/dev/shm", none);
-    std::string name = in_memory ? "/dev/shm/xlp-generator-XXXXXX"
-                                 : (std::filesystem::temp_directory_path() / "xlp-generator-XXXXXX")
-                                       .string();
+    std::string name =
+        in_memory ? "/dev/shm/xlp-generator-XXXXXX"
+                  : (std::filesystem::temp_directory_path() / "xlp-generator-XXXXXX").string();
     if (!mkdtemp(name.data()))
         throw std::runtime_error("cannot make " + name);
     path_ = name;

@@ -278,8 +278,7 @@ void Batch::execute(const Made* made) {
         s.pieces = pieces(c->before, *old_, c->after, *image);
         subjects.push_back(std::move(s));
     }
-    const auto verdicts =
-        run_side_by_side(*old_, loaded.get(), *image, subjects);
+    const auto verdicts = run_side_by_side(*old_, loaded.get(), *image, subjects);
     for (std::size_t i = 0; i < cases.size(); ++i) {
         const Case& c = *cases[i];
         Result& r = results_[c.index];
@@ -360,8 +359,7 @@ void write_case(const fs::path& folder, const Case& c, const Style& style,
         const fs::path side = folder / (after ? "after" : "before");
         fs::create_directories(side);
         for (int u = 0; u < units; ++u)
-            write_text(side / (unit_name(u) + ".c"),
-                       unit_text(u, {after ? &c.after : &c.before}));
+            write_text(side / (unit_name(u) + ".c"), unit_text(u, {after ? &c.after : &c.before}));
     }
     write_text(folder / "base.c", std::string(prelude) + base_unit);
     const std::string compile_all = compile_command("*.c", style);

@@ -40,9 +40,9 @@ inline bool is_fault(Outcome o) {
 
 struct Result {
     Outcome outcome = Outcome::good;
-    std::string text;         // what was seen
+    std::string text;               // what was seen
     std::vector<std::string> codes; // of findings that name the case
-    bool replaced = false;    // something of it is in the payload
+    bool replaced = false;          // something of it is in the payload
 };
 
 // By index of the case.
