@@ -2,8 +2,9 @@
 #include "tools/xlp-qa/launcher/domain.h"
 
 extern "C" {
+#include <xenctrl.h> // first: the others need its types
+
 #include <xen/hvm/params.h>
-#include <xenctrl.h>
 #include <xenguest.h>
 }
 
