@@ -16,6 +16,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <openssl/x509.h>
 
 namespace xlp::manifest {
 
@@ -89,13 +90,24 @@ Finding malformed_key(const fs::path& path, bool is_private) {
                      {path, {}, {}, 0});
 }
 
-// Whether the last read stopped because there is no further PEM block.
-bool at_end_of_pem() {
-    const unsigned long error = ERR_peek_last_error();
-    const bool end =
-        ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
-    ERR_clear_error();
-    return end;
+// The key in the next PEM block; null where that holds none. `end`: there is no further block.
+KeyHandle next_public_key(std::FILE* f, bool& end) {
+    char *name = nullptr, *header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    if (PEM_read(f, &name, &header, &data, &size) != 1) {
+        const unsigned long error = ERR_peek_last_error();
+        end = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+        ERR_clear_error();
+        return nullptr;
+    }
+    const unsigned char* at = data;
+    KeyHandle key;
+    if (std::string_view(name) == PEM_STRING_PUBLIC && *header == 0)
+        key.reset(d2i_PUBKEY(nullptr, &at, size));
+    for (void* p : {static_cast<void*>(name), static_cast<void*>(header), static_cast<void*>(data)})
+        OPENSSL_free(p);
+    return key;
 }
 
 struct Entry {
@@ -162,8 +174,9 @@ Result<std::vector<Key>> read_public_keys(const fs::path& path) {
     std::vector<Key> keys;
     ERR_clear_error();
     for (;;) {
-        KeyHandle key(PEM_read_PUBKEY(f->get(), nullptr, no_passphrase, nullptr));
-        if (!key && at_end_of_pem() && !keys.empty())
+        bool end = false;
+        KeyHandle key = next_public_key(f->get(), end);
+        if (end && !keys.empty())
             return keys;
         if (!key || EVP_PKEY_id(key.get()) != EVP_PKEY_ED25519)
             return fail(malformed_key(path, false));
