@@ -75,6 +75,7 @@ TEST_P(EveryScenario, ARepairThatIsKilledIsRepairedAsWell) {
             } catch (const Killed&) {
                 killed = true;
             }
+            w.xen.kill_after.reset();
             EXPECT_TRUE(w.repair());
             const Snapshot now = w.xen.snapshot();
             EXPECT_TRUE(before_or_after(now))

@@ -16,10 +16,8 @@ using ::testing::Pair;
 
 struct WayOut : VerbTest {
     // What another tool does, to its end.
-    void other(Action a, const std::string& name) {
+    void other(Action a, std::string name) {
         ScriptedHypervisor hv(xen);
-        clock.sleep(std::chrono::seconds(1)); // what is under way ends first
-        (void)hv.list();
         ASSERT_TRUE(hv.act(a, name, 30'000'000, 0));
         clock.sleep(std::chrono::seconds(1));
         (void)hv.list();
@@ -57,6 +55,8 @@ TEST_F(WayOut, RevertAndUnloadWorkWhileARepairIsDue) {
 
 TEST_F(WayOut, AnInterruptedOperationDoesNotBringBackWhatSomebodyTookOut) {
     lock_out();
+    clock.sleep(std::chrono::seconds(1)); // what is under way ends first
+    (void)ScriptedHypervisor(xen).list();
     while (xen.stack.size() > 1 && !HasFatalFailure())
         other(Action::revert, xen.stack.back());
     ASSERT_EQ(xlp({"sync"}).code, 0);

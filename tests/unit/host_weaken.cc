@@ -5,7 +5,11 @@
 #include "payload/base/file.h"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <map>
 #include <random>
+#include <set>
 
 namespace xlp::host::test {
 namespace {
@@ -164,11 +168,17 @@ protected:
                     supersedes.push_back(any_id());
             }
             fixes[id(own)] = advisories;
+            // as xlp-build does, so that it is known also without its manifest
+            spec.modinfo = "content=" + own + '\0';
+            spec.modinfo += fmt::format("advisories={}", fmt::join(advisories, " ")) + '\0';
+            spec.modinfo += fmt::format("supersedes={}", fmt::join(supersedes, " ")) + '\0';
             store("p" + own, spec, advisories, supersedes);
         }
     }
 
     void damage_store() {
+        if (!fs::exists(root.paths.store() / xen_id))
+            return;
         for (const auto& e : fs::directory_iterator(root.paths.store() / xen_id)) {
             if (e.path().extension() != ".livepatch")
                 continue;
@@ -204,7 +214,7 @@ protected:
 };
 
 TEST_F(RandomHost, NoAutomaticStepTakesAFixAway) {
-    for (int round = 0; round < 150; ++round) {
+    for (int round = 0; round < 300; ++round) {
         xen.entries.clear();
         xen.stack.clear();
         xen.refuses_expectations.clear();
