@@ -2,9 +2,10 @@
 #include "tools/xlp-qa/launcher/domain.h"
 
 extern "C" {
-#include <xen/hvm/params.h>
 #include <xenctrl.h>
 #include <xenguest.h>
+// after those: it stands on what they define, and its macros are names of theirs
+#include <xen/hvm/params.h>
 }
 
 #include <cerrno>
