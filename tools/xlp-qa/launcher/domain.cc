@@ -2,10 +2,10 @@
 #include "tools/xlp-qa/launcher/domain.h"
 
 extern "C" {
-#include <xenctrl.h> // first: the others need its types
-
-#include <xen/hvm/params.h>
+#include <xenctrl.h>
 #include <xenguest.h>
+// after those: it stands on what they define, and its macros are names of theirs
+#include <xen/hvm/params.h>
 }
 
 #include <cerrno>
@@ -108,6 +108,11 @@ void Xen::configure(Domain& d, const Wish& wish, bool hap) {
         throw std::runtime_error("Nested virtualization needs nested paging.");
     check(apply_policy(xc_cpuid_apply_policy, control_, d.id, wish.nested),
           "xc_cpuid_apply_policy");
+    // Busy guests leave the processor to dom0 when it has work: they share one, which may be
+    // emulated. A refusal only means that another scheduler is at work.
+    xen_domctl_sched_credit2 share{};
+    share.weight = wish.weight;
+    xc_sched_credit2_domain_set(control_, d.id, &share);
     d.console_port = static_cast<unsigned>(xc_evtchn_alloc_unbound(control_, d.id, 0));
 }
 

@@ -26,6 +26,7 @@ struct Wish {
     bool nested = false;   // nested virtualization
     unsigned viridian = 0; // HVM_PARAM_VIRIDIAN; 0: none
     unsigned event_channels = 1023;
+    std::uint16_t weight = 16; // of dom0's 256
 };
 
 struct Domain {

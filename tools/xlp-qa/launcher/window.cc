@@ -2,9 +2,10 @@
 #include "tools/xlp-qa/launcher/window.h"
 
 extern "C" {
-#include <xen/io/console.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+// after those: it stands on what they define
+#include <xen/io/console.h>
 }
 
 #include <atomic>
