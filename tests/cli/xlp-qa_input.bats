@@ -30,7 +30,7 @@ prepare() {
     exits 3
     json_agrees
     json 'any(.findings[]; .code == "qa.not-xen")'
-    json 'any(.findings[]; .code == "qa.unreadable" and (.file | endswith("none")))'
+    json 'any(.findings[]; .code == "file.unreadable" and (.file | endswith("none")))'
     json 'any(.findings[]; .code == "qa.no-modules")'
 }
 

@@ -44,7 +44,7 @@ TEST(Module, functions_data_and_strings_are_atoms) {
 
 TEST(Module, references_name_what_they_mean) {
     auto m = module_of("extern int outside(int);\n"
-                       "static int table[8];\n"
+                       "int table[8] = {1};\n"
                        "int third(void) { return table[2] + outside(1); }\n");
     ASSERT_TRUE(m);
     const Atom& third = *m->find("third");

@@ -117,7 +117,7 @@ TEST_F(Recipe, TheSameFactsAreTheSameBytes) {
 }
 
 TEST_F(Recipe, ShippedOnesHaveNoFault) {
-    const fs::path folder = fs::path(__FILE__).parent_path() / "../../xen-patches/recipes";
+    const fs::path folder = fs::path(XLP_SOURCE_DIR) / "xen-patches/recipes";
     std::vector<AdvisoryRecipe> all;
     for (const fs::path& file : recipe_files({folder.string()})) {
         auto r = read_advisory(file);
