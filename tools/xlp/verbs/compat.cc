@@ -2,6 +2,7 @@
 #include "tools/xlp/verbs/compat.h"
 
 #include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/plan/blob.h"
 #include "tools/xlp/plan/bundle.h"
 #include "tools/xlp/plan/trust.h"
 #include "tools/xlp/verbs/verbs.h"
@@ -140,19 +141,32 @@ int run(Operation& o, const Plan& plan, const std::string& doing) {
     return done ? ok : report(done.error());
 }
 
+// What is to be uploaded, under the same policy as by any other name. Where no signature is
+// demanded, what is no ELF file goes to the hypervisor all the same: its answer is what callers of
+// this tool expect.
+Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Trust& trust) {
+    auto bundle = read_bundle(file);
+    if (!bundle) {
+        if (auto blob = read_blob(file); blob && !(*blob)->object && !trust.required())
+            return blob;
+        return fail(bundle);
+    }
+    if (Findings against = check_signature(*bundle, trust); has_errors(against))
+        return fail(std::move(against));
+    return bundle->blob;
+}
+
 int upload(Operation& o, const Trust& trust, const std::string& name, const std::string& file,
            bool force) {
     if (auto good = check_name(name); !good)
         return report(good.error());
-    auto bundle = read_bundle(file);
-    if (!bundle) {
-        std::cerr << fmt::format("Could not open {}.\n", printable(file));
-        return report(bundle.error());
+    auto blob = bytes_of(file, trust);
+    if (!blob) {
+        if (blob.error().front().code == "file.unreadable")
+            std::cerr << fmt::format("Could not open {}.\n", printable(file));
+        return report(blob.error());
     }
-    // the same policy as by any other name
-    if (Findings against = check_signature(*bundle, trust); has_errors(against))
-        return report(against);
-    Step step{Step::Kind::upload, name, bundle->blob};
+    Step step{Step::Kind::upload, name, *blob};
     step.force = force;
     return run(o, {"upload", {step}}, "Uploading " + printable(file));
 }
