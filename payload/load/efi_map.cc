@@ -22,7 +22,7 @@ std::string_view next_word(std::string_view& line) {
 
 } // namespace
 
-Result<EfiMap> EfiMap::parse(std::string_view text, std::string file) {
+Result<EfiMap> EfiMap::parse(std::string_view text, const std::string& file) {
     EfiMap map;
     unsigned number = 0;
     while (!text.empty()) {

@@ -17,7 +17,7 @@ namespace xlp::load {
 class EfiMap {
 public:
     // Errors: efi-map.* of kind `input`.
-    static Result<EfiMap> parse(std::string_view text, std::string file);
+    static Result<EfiMap> parse(std::string_view text, const std::string& file);
     static Result<EfiMap> read(const std::filesystem::path&);
 
     std::optional<xen::Address> resolve(std::string_view name) const;

@@ -130,7 +130,7 @@ bool run(const std::vector<StageStep>& steps, bool applying, Loading& l, Verdict
     return true;
 }
 
-Verdict refuse_upload(Refusal r) {
+Verdict refuse_upload(const Refusal& r) {
     Verdict v;
     v.upload = {Outcome::refused, Stage::upload, r.error, r.log};
     v.stages.push_back({Stage::upload, Outcome::refused, {}});
@@ -186,7 +186,7 @@ Verdict load(View payload, const xen::Image& image, const Options& options) {
         return v;
     }
     if (auto refusal = check_arguments(payload, options))
-        return refuse_upload(std::move(*refusal));
+        return refuse_upload(*refusal);
 
     Loading l(payload, image, options, version);
     Verdict v;

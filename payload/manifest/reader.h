@@ -27,7 +27,7 @@ public:
     }
 
     std::string hex(const Json& j, const char* key, bool needed) {
-        const std::string s = text(j, key, needed);
+        std::string s = text(j, key, needed);
         if (!s.empty() && !from_hex(s))
             wrong(fmt::format("`{}' is not hexadecimal.", key));
         if (s.empty() && needed)

@@ -83,9 +83,9 @@ std::vector<Line> list(View code, Address start, const World& w,
             if (auto rip = shape.find("(%rip)"); rip != shape.npos) {
                 const auto begin = shape.find_last_of(" ,*", rip);
                 shape.erase(begin + 1, rip - begin - 1);
-                line.text = shape + "  # " + name;
+                line.text = fmt::format("{}  # {}", shape, name);
             }
-            line.key = shape + " " + name;
+            line.key = fmt::format("{} {}", shape, name);
         }
         lines.push_back(std::move(line));
     }

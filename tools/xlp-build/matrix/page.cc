@@ -95,6 +95,7 @@ std::string page(const std::vector<MatrixRow>& rows) {
         "<title>Live patches</title>\n<style>\n{}</style></head><body>\n<h1>Live patches</h1>\n<p>",
         style);
     std::vector<std::string> totals;
+    totals.reserve(count.size());
     for (const auto& [words, n] : count)
         totals.push_back(fmt::format("{} {}", n, escaped(words)));
     text += fmt::format("{}</p>\n<div><table><thead><tr><th>fix</th>", fmt::join(totals, ", "));

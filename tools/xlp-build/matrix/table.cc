@@ -116,6 +116,7 @@ Result<std::vector<MatrixRow>> merge_tables(const std::vector<fs::path>& folders
     if (!faults.empty())
         return fail(std::move(faults));
     std::vector<MatrixRow> rows;
+    rows.reserve(cells.size());
     for (const auto& [id, j] : cells)
         rows.push_back(row_from_json(j));
     return rows;

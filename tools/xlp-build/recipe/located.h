@@ -14,7 +14,7 @@
 
 namespace xlp::build {
 
-struct LocatedJson {
+struct LocatedJson { // NOLINT(bugprone-exception-escape): moving a Json value checks it
     Json value;
     std::map<std::string, unsigned> lines; // by JSON pointer: "/branches/4.17/commits/0"
     Findings faults;                       // keys that are there twice

@@ -117,7 +117,7 @@ std::string IncludeGraph::find(const Include& include, const std::string& includ
 Closure IncludeGraph::closure(const Recipe& recipe) {
     Search search{recipe.directory, {}, {}, {}};
     const auto& words = recipe.compiler;
-    auto in_tree = [&](std::string path) {
+    auto in_tree = [&](const std::string& path) {
         if (path.starts_with(tree_mark))
             return path.substr(std::min(path.size(), tree_mark.size() + 1));
         return (fs::path(recipe.directory) / path).string();

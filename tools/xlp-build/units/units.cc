@@ -115,6 +115,7 @@ std::vector<Candidate> candidates(const fs::path& original, const Recipes& origi
     look(original, original_recipes);
     look(patched, patched_recipes);
     std::vector<Candidate> list;
+    list.reserve(found.size());
     for (auto& [object, candidate] : found)
         list.push_back(std::move(candidate));
     return list;

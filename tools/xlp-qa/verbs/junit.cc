@@ -102,7 +102,7 @@ std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<Xt
     pugi::xml_node declaration = doc.append_child(pugi::node_declaration);
     set(declaration, "version", "1.0");
     set(declaration, "encoding", "UTF-8");
-    pugi::xml_node suites = child(doc, "testsuites");
+    pugi::xml_node suites = doc.append_child("testsuites");
     set(suites, "name", "xlp-qa");
     for (const NamedOutcome& n : all) {
         auto count = [&](Verdict v) {

@@ -48,6 +48,7 @@ Result<Health> Health::read(const Paths& paths) {
 Result<void> Health::run(const std::string& operation, const std::vector<std::string>& payloads,
                          std::chrono::milliseconds limit, const std::stop_token& stop) const {
     std::vector<std::string> names;
+    names.reserve(payloads.size());
     for (const std::string& name : payloads)
         names.push_back(encode_name(name));
     Environment environment;

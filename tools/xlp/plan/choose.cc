@@ -91,6 +91,7 @@ Chain common_part(const std::vector<const Possible*>& several) {
 
 Finding ambiguous(const std::vector<const Possible*>& several, std::size_t at) {
     std::vector<std::string> names;
+    names.reserve(several.size());
     for (const Possible* p : several)
         names.push_back(
             printable(p->chain[std::min(at, p->chain.size() - 1)]->file.filename().string()));

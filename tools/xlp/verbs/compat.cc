@@ -141,13 +141,18 @@ int run(Operation& o, const Plan& plan, const std::string& doing) {
     return done ? ok : report(done.error());
 }
 
+// Whether the bytes say what they are for; a file that does not is no payload to any tool of ours.
+bool describes_itself(const Blob& b) {
+    return b.object && manifest::describe(*b.object, b.sha256, b.bytes.size(), b.origin);
+}
+
 // What is to be uploaded, under the same policy as by any other name. Where no signature is
-// demanded, what is no ELF file goes to the hypervisor all the same: its answer is what callers of
+// demanded, what is no payload goes to the hypervisor all the same: its answer is what callers of
 // this tool expect.
 Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Trust& trust) {
     auto bundle = read_bundle(file);
     if (!bundle) {
-        if (auto blob = read_blob(file); blob && !(*blob)->object && !trust.required())
+        if (auto blob = read_blob(file); blob && !trust.required() && !describes_itself(**blob))
             return blob;
         return fail(bundle);
     }
