@@ -34,7 +34,8 @@ void aim_at_site(Entry& e) {
 
 class Decomposer {
 public:
-    Decomposer(Module& m, xen::Version version) : m_(m), o_(m.object_), version_(version) {}
+    Decomposer(Module& m, xen::Version version, std::string_view source)
+        : m_(m), o_(m.object_), version_(version), source_(source) {}
     Result<void> run();
 
 private:
@@ -44,6 +45,7 @@ private:
         std::int32_t bias;
     };
 
+    bool from_assembly() const;
     void classify_sections();
     void collect_marks();
     void split(const elf::Section&);
@@ -57,6 +59,9 @@ private:
     std::vector<Reference> references(const elf::Section&, std::uint64_t begin, std::uint64_t end);
     Reference reference(const elf::Section&, const elf::Relocation&, std::uint64_t begin) const;
     Result<void> attach(const elf::Section& table);
+    std::uint64_t function_start(const elf::Section&, std::uint64_t offset) const;
+    void find_edges(const elf::Symbol&, std::int64_t place, Reference&) const;
+    void settle_edges(Atom&);
     std::int32_t bias_of(const elf::Section& from, const elf::Relocation&) const;
     bool split_by_symbol(const elf::Symbol&) const;
     AtomId at(std::uint32_t section, std::int64_t offset) const;
@@ -64,6 +69,7 @@ private:
     Module& m_;
     const elf::Object& o_;
     xen::Version version_;
+    std::string_view source_;
     std::vector<SectionClass> classes_;
     std::vector<std::vector<const elf::Symbol*>> symbols_; // of each section, that split it
     std::vector<std::vector<std::uint64_t>> marks_;        // places referred to by section symbol
@@ -80,6 +86,13 @@ bool Decomposer::split_by_symbol(const elf::Symbol& s) const {
     return s.type == STT_NOTYPE && (m_.assembly_ || s.bind != STB_LOCAL);
 }
 
+// By its source; without, by what every compiler leaves in its objects and no assembler does.
+bool Decomposer::from_assembly() const {
+    if (!source_.empty())
+        return source_.ends_with(".S") || source_.ends_with(".s");
+    return o_.section(".comment") == nullptr;
+}
+
 void Decomposer::classify_sections() {
     bool sized_function = false, labels = false;
     for (const elf::Symbol& s : o_.symbols()) {
@@ -89,7 +102,7 @@ void Decomposer::classify_sections() {
         sized_function |= s.type == STT_FUNC && s.size > 0;
         labels |= s.type == STT_NOTYPE && s.bind != STB_LOCAL;
     }
-    m_.assembly_ = labels && !sized_function;
+    m_.assembly_ = labels && (!sized_function || from_assembly());
     const std::size_t count = o_.sections().size();
     classes_.resize(count, SectionClass::ignored);
     symbols_.resize(count);
@@ -117,7 +130,18 @@ std::int32_t Decomposer::bias_of(const elf::Section& from, const elf::Relocation
         return static_cast<std::int32_t>(r.offset % xen::table_entry_size(from, version_));
     if (!xen::is_code(c))
         return 0;
-    return -4 - static_cast<std::int32_t>(trailing_immediate(from.bytes, r.offset));
+    return -4
+           - static_cast<std::int32_t>(
+               trailing_immediate(from.bytes, r.offset, function_start(from, r.offset)));
+}
+
+// The last symbol at or before a place in code; a section's start if there is none.
+std::uint64_t Decomposer::function_start(const elf::Section& s, std::uint64_t offset) const {
+    std::uint64_t start = 0;
+    for (const elf::Symbol* symbol : symbols_[s.index])
+        if (symbol->value <= offset)
+            start = std::max(start, symbol->value);
+    return start;
 }
 
 void Decomposer::collect_marks() {
@@ -315,11 +339,65 @@ Reference Decomposer::reference(const elf::Section& from, const elf::Relocation&
     const std::int64_t place = static_cast<std::int64_t>(sym.value) + addend;
     const bool named = split_by_symbol(sym) || sym.name.starts_with(".LC");
     ref.atom = at(sym.section, named ? static_cast<std::int64_t>(sym.value) : place);
-    if (ref.atom == no_atom)
+    // before the start of the only datum of a section (`&a[i - 1]')
+    if (ref.atom == no_atom && place < 0 && by_section_[sym.section].size() == 1)
+        ref.atom = by_section_[sym.section][0];
+    if (ref.atom == no_atom) {
         ref.external = sym.name;
-    else
-        ref.delta = place - static_cast<std::int64_t>(m_.atoms_[ref.atom].begin);
+        return ref;
+    }
+    ref.delta = place - static_cast<std::int64_t>(m_.atoms_[ref.atom].begin);
+    if (!named)
+        find_edges(sym, place, ref);
     return ref;
+}
+
+// The end of one datum is the start of the next, and gas writes both as a distance from the
+// section's start. It does so for local symbols only.
+void Decomposer::find_edges(const elf::Symbol& sym, std::int64_t place, Reference& ref) const {
+    const Atom& b = m_.atoms_[ref.atom];
+    const auto& ids = by_section_[sym.section];
+    if (ref.delta != 0 || ref.branch || ref.label || b.anonymous() || xen::is_code(b.section_class)
+        || b.section_class == SectionClass::string || b.section_class == SectionClass::literal)
+        return;
+    const auto it = std::lower_bound(ids.begin(), ids.end(), ref.atom);
+    if (it == ids.end() || it == ids.begin())
+        return;
+    const Atom& a = m_.atoms_[*std::prev(it)];
+    if (static_cast<std::int64_t>(a.begin + a.size) != place || a.anonymous())
+        return;
+    if (a.global)
+        return; // it would be named
+    ref.ends = a.id;
+    ref.means_end = b.global;
+}
+
+// Which of the two a function means: an operand that is read or written lies in the datum that
+// begins there; an address, beside a scalar whose address the function has no other use for, is the
+// end of the array that it walks.
+void Decomposer::settle_edges(Atom& f) {
+    if (!xen::is_code(f.section_class))
+        return;
+    for (Reference& r : f.references) {
+        if (r.ends == no_atom || r.means_end)
+            continue;
+        // lea: 8d /r; only then is it the address that counts
+        const bool address = r.offset >= 2 && f.bytes[r.offset - 2] == 0x8d
+                             && (f.bytes[r.offset - 1] & 0xc7) == 0x05;
+        if (!address) {
+            if (r.type != R_X86_64_64 && r.type != R_X86_64_32 && r.type != R_X86_64_32S)
+                r.ends = no_atom;
+            continue;
+        }
+        const Atom& a = m_.atoms_[r.ends];
+        const Atom& b = m_.atoms_[r.atom];
+        const bool walks =
+            std::any_of(f.references.begin(), f.references.end(), [&](const Reference& o) {
+                return &o != &r && o.atom == a.id && o.delta >= 0
+                       && o.delta <= static_cast<std::int64_t>(a.size);
+            });
+        r.means_end = walks && b.size <= 8 && a.size > 8;
+    }
 }
 
 std::vector<Reference> Decomposer::references(const elf::Section& s, std::uint64_t begin,
@@ -343,7 +421,7 @@ Result<void> Decomposer::attach(const elf::Section& table) {
     auto odd = [&](std::string why) {
         return fail(refusal("atom.odd-table", std::move(why),
                             "This Xen version may lay the table out in another way; check that "
-                            "--source and --xen-syms belong together.",
+                            "source and symbol file belong together.",
                             {o_.name(), std::string(table.name), {}, 0}));
     };
     if (table.size % size)
@@ -384,6 +462,8 @@ Result<void> Decomposer::run() {
     name_atoms();
     for (Atom& a : m_.atoms_)
         refer(a);
+    for (Atom& a : m_.atoms_)
+        settle_edges(a);
     Findings bad;
     for (const elf::Section& s : o_.sections()) {
         const SectionClass c = classes_[s.index];
@@ -409,10 +489,10 @@ Result<void> Decomposer::run() {
     return {};
 }
 
-Result<Module> Module::from(elf::Object object, xen::Version version) {
+Result<Module> Module::from(elf::Object object, xen::Version version, std::string_view source) {
     Module m;
     m.object_ = std::move(object);
-    if (auto ok = Decomposer(m, version).run(); !ok)
+    if (auto ok = Decomposer(m, version, source).run(); !ok)
         return fail(ok);
     return m;
 }

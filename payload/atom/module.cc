@@ -30,6 +30,13 @@ std::optional<std::string_view> cold_parent(std::string_view name) {
     return std::nullopt;
 }
 
+std::vector<std::string_view> Atom::names() const {
+    std::vector<std::string_view> all = aliases;
+    if (!anonymous())
+        all.insert(all.begin(), name);
+    return all;
+}
+
 std::string Atom::xen_name() const {
     if (global || file.empty())
         return std::string(name);
@@ -58,6 +65,10 @@ std::string Atom::label() const {
     default:
         return fmt::format("nameless contents +{:#x}", begin);
     }
+}
+
+void Module::mean_end(AtomId id, std::size_t reference) {
+    atoms_[id].references[reference].means_end = true;
 }
 
 const Atom* Module::find(std::string_view symbol) const {

@@ -38,6 +38,10 @@ struct Reference {
     // Means a place in code as such (the site of a table entry, a jump table's target), not the
     // address of a function as C knows it.
     bool label = false;
+    // Where the place is the start of a local datum, and the end of another in the same section:
+    // the object does not tell which of them is meant. That other, or no_atom.
+    AtomId ends = no_atom;
+    bool means_end = false; // the end is meant, as the code around it shows
 
     std::size_t width() const { return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4; }
 };
@@ -78,6 +82,8 @@ struct Atom {
         return xen::is_code(section_class) && section_class != xen::SectionClass::fragment
                && section_class != xen::SectionClass::replacement;
     }
+    // Its name and the further ones.
+    std::vector<std::string_view> names() const;
     // Compared and carried by content, without an identity of its own.
     bool anonymous() const { return name.empty(); }
     // The name that Xen's symbol table gives it: "foo" or "dir/file.c#foo".
@@ -88,18 +94,25 @@ struct Atom {
 
 class Module {
 public:
-    // Takes an object apart. The module keeps the object. Errors (atom.*): an object that is no
-    // relocatable file, or whose tables do not have the entries that `version` gives them.
-    static Result<Module> from(elf::Object, xen::Version);
+    // Takes an object apart. The module keeps the object. `source` is the file that it was compiled
+    // from ("arch/x86/hvm/vmx/entry.S"); without, the object must tell whether it was assembly.
+    // Errors (atom.*): an object that is no relocatable file, or whose tables do not have the
+    // entries that `version` gives them.
+    static Result<Module> from(elf::Object, xen::Version, std::string_view source = {});
 
     const elf::Object& object() const { return object_; }
     const std::vector<Atom>& atoms() const { return atoms_; }
     const Atom& atom(AtomId id) const { return atoms_[id]; }
     const Atom* find(std::string_view symbol) const; // by name or alias; null if not defined here
-    // Written by hand in assembly: its pieces have no sizes to rely on.
+    // Written by hand in assembly: labels lead into its functions, and control may run on from one
+    // into the next.
     bool assembly() const { return assembly_; }
     // Sections of class `hooks` and `registration`, whole, with their references resolved.
     const std::vector<Atom>& arrays() const { return arrays_; }
+
+    // That a reference of an atom means the end of the datum before (Reference::ends), as something
+    // else than this object shows.
+    void mean_end(AtomId, std::size_t reference);
 
 private:
     friend class Decomposer;
@@ -118,8 +131,9 @@ std::string_view stem(std::string_view name);
 std::optional<std::string_view> cold_parent(std::string_view name);
 
 // Bytes of immediate operand behind a 32-bit %rip-relative displacement at `offset` of `code`, told
-// from the opcode before it. 0 if the bytes before it are no such operand.
-unsigned trailing_immediate(View code, std::size_t offset);
+// from the opcode before it; where that may be read in two ways, by decoding from `start`, where an
+// instruction begins. 0 if the bytes before it are no such operand.
+unsigned trailing_immediate(View code, std::size_t offset, std::size_t start = 0);
 
 // Whether the 32-bit field at `offset` is the target of a call, jmp or jcc.
 bool is_branch_field(View code, std::size_t offset);

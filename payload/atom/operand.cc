@@ -4,6 +4,10 @@
 // meant one must know how long that immediate is. The opcode tells; no full decoder is needed.
 #include "payload/atom/module.h"
 #include "payload/base/bytes.h"
+#include "payload/disasm/disasm.h"
+
+#include <algorithm>
+#include <optional>
 
 namespace xlp::atom {
 
@@ -66,7 +70,24 @@ bool is_rex(std::uint8_t b) {
 
 } // namespace
 
-unsigned trailing_immediate(View code, std::size_t offset) {
+namespace {
+
+// The instruction that holds the field, told by decoding from `start`.
+unsigned decoded_immediate(View code, std::size_t offset, std::size_t start) {
+    const disasm::Disassembler disassembler;
+    for (std::size_t at = start; at < code.size();) {
+        const std::size_t most = std::min(code.size() - at, disasm::longest_instruction);
+        const disasm::Instruction i = disassembler.one(code.subspan(at, most), at);
+        if (i.end() > offset)
+            return i.end() > offset + 4 ? static_cast<unsigned>(i.end() - offset - 4) : 0;
+        at = i.end();
+    }
+    return 0;
+}
+
+} // namespace
+
+unsigned trailing_immediate(View code, std::size_t offset, std::size_t start) {
     if (offset < 2 || offset > code.size())
         return 0;
     const std::uint8_t modrm = code[offset - 1];
@@ -75,18 +96,23 @@ unsigned trailing_immediate(View code, std::size_t offset) {
     const std::uint8_t op = code[offset - 2];
     const std::uint8_t reg = modrm >> 3 & 7;
     auto before = [&](std::size_t n) -> std::uint8_t { return offset >= n ? code[offset - n] : 0; };
-    if (before(3) == 0x0f)
-        return two_byte_takes_imm8(op) ? 1 : 0;
-    if (before(4) == 0x0f && before(3) == 0x3a)
-        return 1;
-    if (takes_imm8(op, reg))
-        return 1;
-    if (takes_imm32(op, reg)) {
+    unsigned one_byte = 0;
+    if (takes_imm8(op, reg)) {
+        one_byte = 1;
+    } else if (takes_imm32(op, reg)) {
         const std::uint8_t prefix = is_rex(before(3)) ? before(4) : before(3);
         const bool wide = is_rex(before(3)) && (before(3) & 8);
-        return prefix == 0x66 && !wide ? 2 : 4;
+        one_byte = prefix == 0x66 && !wide ? 2 : 4;
     }
-    return 0;
+    // 0x0f may belong to the opcode or end the instruction before
+    std::optional<unsigned> longer;
+    if (before(3) == 0x0f)
+        longer = two_byte_takes_imm8(op) ? 1 : 0;
+    else if (before(4) == 0x0f && before(3) == 0x3a)
+        longer = 1;
+    if (!longer || *longer == one_byte)
+        return one_byte;
+    return decoded_immediate(code, offset, start);
 }
 
 bool is_branch_field(View code, std::size_t offset) {

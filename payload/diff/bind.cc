@@ -83,11 +83,35 @@ Binding Binder::bind_atom(Place p, bool direct) const {
 Binding Binder::bind(std::size_t unit, const Reference& r) const {
     // all but the plain address of a function
     const bool direct = r.branch || r.label || r.delta != 0;
+    if (r.ends != no_atom)
+        return bind_edge(unit, r, direct);
+    Binding b;
     if (r.atom != no_atom)
-        return bind_atom({unit, r.atom}, direct);
-    if (auto p = program_.global(r.external))
-        return bind_atom(*p, direct);
-    return in_image(std::string(r.external));
+        b = bind_atom({unit, r.atom}, direct);
+    else if (auto p = program_.global(r.external))
+        b = bind_atom(*p, direct);
+    else
+        b = in_image(std::string(r.external));
+    b.delta = r.delta;
+    return b;
+}
+
+// The start of one datum, or the end of the one before. No matter where the two stay together;
+// where they do not, the code must show which is meant.
+Binding Binder::bind_edge(std::size_t unit, const Reference& r, bool direct) const {
+    const Atom& before = program_.units[unit].patched->atom(r.ends);
+    Binding start = bind_atom({unit, r.atom}, direct);
+    Binding end = bind_atom({unit, r.ends}, direct);
+    end.delta = static_cast<std::int64_t>(before.size);
+    const bool both = start.kind == Binding::Kind::image && end.kind == Binding::Kind::image;
+    if (both && end.address + before.size == start.address)
+        return start;
+    if (r.means_end)
+        return end;
+    return unresolved(fmt::format("the end of `{}' and the start of `{}' are the same place in the "
+                                  "object, and not in the hypervisor or the payload",
+                                  before.label(),
+                                  program_.units[unit].patched->atom(r.atom).label()));
 }
 
 } // namespace xlp::diff

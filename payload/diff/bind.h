@@ -16,7 +16,8 @@ struct Binding {
     };
     Kind kind = Kind::unresolved;
     Place place{};
-    std::string name; // as Xen looks it up
+    std::int64_t delta = 0; // from there to the place meant
+    std::string name;       // as Xen looks it up
     xen::Address address = 0;
     std::string why;
     bool gone_after_boot = false; // lies in .init
@@ -41,6 +42,7 @@ public:
 
 private:
     Binding bind_atom(Place, bool direct) const;
+    Binding bind_edge(std::size_t unit, const atom::Reference&, bool direct) const;
 
     const Program& program_;
     const xen::Image& image_;

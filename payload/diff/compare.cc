@@ -75,11 +75,24 @@ bool Comparison::same_target(const Reference& o, const Reference& p) {
         const View x = a.bytes.subspan(o.delta), y = b.bytes.subspan(p.delta);
         return std::equal(x.begin(), x.end(), y.begin(), y.end());
     }
+    if (o.means_end || p.means_end)
+        return same_end(o, p);
     if (o.delta != p.delta)
         return false;
     if (a.anonymous() && b.anonymous())
         return a.section_class == b.section_class && same_content(a, b);
     return twins_.original_of[b.id] == a.id;
+}
+
+// One at least is the end of a datum, as the code shows; the other may be written as one.
+bool Comparison::same_end(const Reference& o, const Reference& p) {
+    auto meant = [](const Module& m, const Reference& r) {
+        return r.means_end ? std::pair{r.ends, static_cast<std::int64_t>(m.atom(r.ends).size)}
+                           : std::pair{r.atom, r.delta};
+    };
+    const auto [a, a_delta] = meant(o_, o);
+    const auto [b, b_delta] = meant(p_, p);
+    return a_delta == b_delta && twins_.original_of[b] == a;
 }
 
 std::optional<Difference> Comparison::references_differ(const std::vector<Reference>& o,

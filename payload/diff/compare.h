@@ -31,6 +31,7 @@ public:
 
 private:
     bool same_target(const atom::Reference& o, const atom::Reference& p);
+    bool same_end(const atom::Reference& o, const atom::Reference& p);
     bool same_content(const atom::Atom& o, const atom::Atom& p);
     std::optional<Difference> references_differ(const std::vector<atom::Reference>& o,
                                                 const std::vector<atom::Reference>& p);

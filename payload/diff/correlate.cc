@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A funnel; what one step leaves goes into the next:
+//   0. what the user says
 //   1. a global symbol is the one of that name ("do_domctl")
 //   2. so is a file-scope static, whose name the compiler does not change ("grant_table_init")
-//   3. static locals and clones carry a number that changes from build to build ("cnt.1",
+//   3. what got or lost a name is known by those that it kept
+//   4. static locals and clones carry a number that changes from build to build ("cnt.1",
 //      "__func__.0", "f.constprop.0"). Those of one stem are told apart by the functions that use
 //      them, by size and by content.
 // A pair that cannot be told with confidence stays unmatched. The patched one then counts as new,
-// and all that uses it as changed: too much is replaced rather than the wrong state shared.
+// and all that uses it as changed: too much is replaced rather than the wrong state shared. So does
+// what was boot-time code or data and no longer is: the hypervisor freed its own.
 #include "payload/diff/correlate.h"
 
 #include <algorithm>
@@ -24,10 +27,20 @@ using xen::SectionClass;
 namespace {
 
 // What must agree for two atoms to be the same thing under any name.
-int kind_of(const Atom& a) {
-    if (xen::is_code(a.section_class))
-        return 0;
-    return a.section_class == SectionClass::per_cpu ? 1 : 2;
+enum class Kind { code, per_cpu, data, init_code, init_data };
+
+Kind kind_of(const Atom& a) {
+    switch (a.section_class) {
+    case SectionClass::init_text:
+        return Kind::init_code;
+    case SectionClass::init_data:
+    case SectionClass::registration:
+        return Kind::init_data;
+    case SectionClass::per_cpu:
+        return Kind::per_cpu;
+    default:
+        return xen::is_code(a.section_class) ? Kind::code : Kind::data;
+    }
 }
 
 // For each atom the stems of the named functions that refer to it, also through nameless contents.
@@ -65,9 +78,13 @@ public:
         result_.patched_of.assign(o_.atoms().size(), no_atom);
     }
 
-    Correlation run() {
+    Correlation run(const std::vector<Bound>& bound) {
+        for (const Bound& b : bound)
+            match_bound(b);
         match_plain_names();
+        match_further_names();
         match_numbered();
+        find_merged();
         return std::move(result_);
     }
 
@@ -80,9 +97,43 @@ private:
     }
     static bool numbered(const Atom& a) { return atom::stem(a.name).size() != a.name.size(); }
 
+    void match_bound(const Bound& b) {
+        for (const Atom& p : p_.atoms())
+            for (const Atom& o : o_.atoms())
+                if (b.is_for(p.name, o.name) && kind_of(o) == kind_of(p)
+                    && result_.original_of[p.id] == no_atom && result_.patched_of[o.id] == no_atom)
+                    pair(o.id, p.id);
+    }
+
+    // Functions that became further names of another.
+    void find_merged() {
+        for (const Atom& p : p_.atoms())
+            for (std::string_view name : p.names()) {
+                const Atom* o = p.is_function() ? o_.find(name) : nullptr;
+                if (o && o->name == name && kind_of(*o) == kind_of(p)
+                    && result_.patched_of[o->id] == no_atom)
+                    result_.merged.emplace(o->id, p.id);
+            }
+    }
+
+    void match_further_names() {
+        for (const Atom& p : p_.atoms()) {
+            if (p.anonymous() || result_.original_of[p.id] != no_atom)
+                continue;
+            for (std::string_view name : p.names()) {
+                const Atom* o = atom::stem(name) == name ? o_.find(name) : nullptr;
+                if (!o || o->anonymous() || kind_of(*o) != kind_of(p)
+                    || result_.patched_of[o->id] != no_atom)
+                    continue;
+                pair(o->id, p.id);
+                break;
+            }
+        }
+    }
+
     void match_plain_names() {
         for (const Atom& p : p_.atoms()) {
-            if (p.anonymous() || numbered(p))
+            if (p.anonymous() || numbered(p) || result_.original_of[p.id] != no_atom)
                 continue;
             const Atom* o = o_.find(p.name);
             if (o && !o->anonymous() && kind_of(*o) == kind_of(p)
@@ -92,15 +143,15 @@ private:
     }
 
     void match_numbered() {
-        std::map<std::pair<std::string_view, int>, Group> groups;
+        std::map<std::pair<std::string_view, Kind>, Group> groups;
         for (const Atom& o : o_.atoms())
-            if (!o.anonymous() && numbered(o))
+            if (!o.anonymous() && numbered(o) && result_.patched_of[o.id] == no_atom)
                 groups[{atom::stem(o.name), kind_of(o)}].first.push_back(o.id);
         for (const Atom& p : p_.atoms())
-            if (!p.anonymous() && numbered(p))
+            if (!p.anonymous() && numbered(p) && result_.original_of[p.id] == no_atom)
                 groups[{atom::stem(p.name), kind_of(p)}].second.push_back(p.id);
         for (auto& [key, group] : groups)
-            match_group(group, key.second == 0);
+            match_group(group, key.second == Kind::code || key.second == Kind::init_code);
     }
 
     // Pairs those that `same` holds for when each is the other's only candidate.
@@ -185,8 +236,16 @@ private:
 
 } // namespace
 
-Correlation correlate(const Module& original, const Module& patched) {
-    return Correlator(original, patched).run();
+bool Bound::is_for(std::string_view p, std::string_view o) const {
+    auto fits = [](std::string_view given, std::string_view name) {
+        return !name.empty() && (given == name || given == atom::stem(name));
+    };
+    return fits(patched, p) && fits(original, o);
+}
+
+Correlation correlate(const Module& original, const Module& patched,
+                      const std::vector<Bound>& bound) {
+    return Correlator(original, patched).run(bound);
 }
 
 } // namespace xlp::diff

@@ -15,10 +15,12 @@ class Survey {
 public:
     Survey(const Program& program, const Selection& selection)
         : program_(program), something_to_apply_(!selection.items.empty()),
-          refused_already_(has_errors(selection.findings)) {}
+          hooks_(!selection.hooks.empty()), refused_already_(has_errors(selection.findings)) {}
 
     Findings run() {
-        for (const Unit& u : program_.units) {
+        for (std::size_t i = 0; i < program_.units.size(); ++i) {
+            const Unit& u = program_.units[i];
+            check_names(i);
             if (u.patched && u.patched->assembly()) {
                 check_assembly(u);
                 continue;
@@ -27,7 +29,7 @@ public:
                 continue;
             for (const Atom& a : u.patched->atoms())
                 if (!a.anonymous())
-                    check(u, a);
+                    check(i, a);
             check_arrays(u);
         }
         if (!something_to_apply_ && !refused_already_ && !has_errors(findings_))
@@ -40,26 +42,39 @@ public:
     }
 
 private:
-    void check(const Unit&, const Atom&);
+    void check(std::size_t unit, const Atom&);
     void check_data(const Unit&, const Atom&, const Atom& twin);
     void check_assembly(const Unit&);
     void check_arrays(const Unit&);
     void boot_only(const Unit&, const Atom&, std::string what);
     void check_pointers(const Unit&, const Atom&);
+    void check_names(std::size_t unit);
+    std::optional<Place> defined(std::size_t unit, std::string_view name) const;
 
     void add(Finding f) { findings_.push_back(std::move(f)); }
     static Where at(const Unit& u, const Atom& a) { return {u.name, a.label(), u.source, 0}; }
 
     const Program& program_;
-    bool something_to_apply_, refused_already_;
+    bool something_to_apply_, hooks_, refused_already_;
     Findings findings_;
 };
 
 void Survey::boot_only(const Unit& u, const Atom& a, std::string what) {
+    if (const auto d = u.differences.find(a.id); a.id != atom::no_atom && d != u.differences.end())
+        what += fmt::format(" What changed: {}.", d->second.why);
     const char* remedy = "If the fix depends on it, do its work in a load hook "
                          "(xen-patches/examples), or reboot into the fixed hypervisor.";
-    if (something_to_apply_)
-        add(warning("init.half", what + " That half of the patch takes no effect.", remedy,
+    if (something_to_apply_ && hooks_)
+        add(warning("init.half",
+                    what
+                        + " That half of the patch takes no effect, unless a hook brings it about.",
+                    {}, at(u, a)));
+    else if (something_to_apply_)
+        add(refusal("init.half",
+                    what + " That half of the patch takes no effect, and half a fix is no fix.",
+                    std::string(remedy)
+                        + " If the fix does not depend on it, allow this refusal; the payload then "
+                          "counts as a part of the fix.",
                     at(u, a)));
     else
         add(refusal("init.only", std::move(what), remedy, at(u, a)));
@@ -84,7 +99,7 @@ void Survey::check_data(const Unit& u, const Atom& a, const Atom& twin) {
                             d.why, sizes),
                 "Leave the initial value alone and set the new one in a load hook "
                 "(xen-patches/examples), or keep new state in a variable of its own. If a hook of "
-                "this patch does that, say --allow data.changed:NAME.",
+                "this patch does that, allow this refusal.",
                 at(u, a)));
 }
 
@@ -96,6 +111,12 @@ void Survey::check_pointers(const Unit& u, const Atom& a) {
         if (r.atom == atom::no_atom || u.state(r.atom) != State::changed)
             continue;
         const Atom& target = u.patched->atom(r.atom);
+        if (target.section_class == SectionClass::text && target.is_function() && r.delta != 0)
+            add(refusal("data.points-into-code",
+                        fmt::format("It points into `{}', whose code changed; in the running "
+                                    "hypervisor it leads into the old code.",
+                                    target.name),
+                        "Set the pointer in a load hook (xen-patches/examples).", at(u, a)));
         if (target.section_class == SectionClass::constant && !target.anonymous())
             add(refusal("data.points-to-changed",
                         fmt::format("It points to `{}', whose contents changed; in the running "
@@ -106,12 +127,13 @@ void Survey::check_pointers(const Unit& u, const Atom& a) {
     }
 }
 
-void Survey::check(const Unit& u, const Atom& a) {
+void Survey::check(std::size_t unit, const Atom& a) {
+    const Unit& u = program_.units[unit];
     const State state = u.state(a.id);
     check_pointers(u, a);
     if (state == State::same || state == State::line_only)
         return;
-    const Atom* twin = u.twin(a.id);
+    const Atom* twin = program_.twin({unit, a.id});
     switch (a.section_class) {
     case SectionClass::init_text:
         if (state == State::changed || (twin == nullptr && !something_to_apply_))
@@ -161,6 +183,44 @@ void Survey::check_assembly(const Unit& u) {
                     "applied.",
                     "Such a fix needs a reboot, or a change in the C code that calls it.",
                     at(u, a)));
+    }
+}
+
+// Where a name of a unit leads after the patch, for that unit's code.
+std::optional<Place> Survey::defined(std::size_t unit, std::string_view name) const {
+    const auto& patched = program_.units[unit].patched;
+    if (const Atom* a = patched ? patched->find(name) : nullptr)
+        return Place{unit, a->id};
+    return program_.global(name);
+}
+
+// Names that share one address in the hypervisor must lead to one place after the patch, for a jump
+// at that address can lead to one only.
+void Survey::check_names(std::size_t unit) {
+    const Unit& u = program_.units[unit];
+    if (!u.original || u.original->assembly())
+        return;
+    for (const Atom& o : u.original->atoms()) {
+        if (o.aliases.empty() || o.anonymous())
+            continue;
+        std::optional<Place> first;
+        std::string_view by;
+        for (std::string_view name : o.names()) {
+            const auto place = defined(unit, name);
+            if (!place)
+                continue;
+            if (first && *first != *place) {
+                add(refusal("select.alias",
+                            fmt::format("`{}' and `{}' are two names of one place in the "
+                                        "hypervisor, and two things after the patch.",
+                                        by, name),
+                            "Keep them names of one thing; give what is new a name of its own.",
+                            at(u, o)));
+                break;
+            }
+            first = place;
+            by = name;
+        }
     }
 }
 

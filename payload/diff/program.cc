@@ -13,13 +13,46 @@ using xen::SectionClass;
 
 namespace {
 
-void compare_unit(Unit& u) {
+// Where the patched object alone does not tell an end from a start: the function in the original,
+// where it refers to that end and to no place that may be read in two ways, tells.
+void settle_ends(Unit& u) {
+    if (!u.original)
+        return;
+    for (const Atom& p : u.patched->atoms()) {
+        const Atom* o = u.twin(p.id);
+        if (!o || !p.is_function())
+            continue;
+        for (std::size_t i = 0; i < p.references.size(); ++i) {
+            const atom::Reference& r = p.references[i];
+            if (r.ends == no_atom || r.means_end)
+                continue;
+            const atom::AtomId table = u.twins.original_of[r.ends];
+            bool end = false, open = false;
+            for (const atom::Reference& old : o->references) {
+                open |= old.ends != no_atom && !old.means_end;
+                end |=
+                    (old.means_end
+                         ? old.ends == table
+                         : old.atom == table && table != no_atom
+                               && old.delta
+                                      == static_cast<std::int64_t>(u.original->atom(table).size));
+            }
+            if (end && !open)
+                u.patched->mean_end(p.id, i);
+        }
+    }
+}
+
+void compare_unit(Unit& u, const std::vector<Bound>& bound) {
     const Module& patched = *u.patched;
     u.states.assign(patched.atoms().size(), State::same);
     u.differences.clear();
     static const Module nothing;
     const Module& original = u.original ? *u.original : nothing;
-    u.twins = correlate(original, patched);
+    u.twins = correlate(original, patched, bound);
+    u.moved.clear();
+    u.aliased.clear();
+    settle_ends(u);
     Comparison comparison(original, patched, u.twins);
     for (const Atom& p : patched.atoms()) {
         if (p.anonymous())
@@ -77,7 +110,7 @@ void Program::compare_units() {
         Unit& u = units[i];
         if (!u.patched)
             continue;
-        compare_unit(u);
+        compare_unit(u, bound);
         forgive_lines(u);
         spread_from_cold_parts(u);
         for (const Atom& a : u.patched->atoms()) {
@@ -87,21 +120,87 @@ void Program::compare_units() {
                 globals_.try_emplace(alias, Place{i, a.id});
         }
     }
-    spread_from_constants();
+    find_moved();
+    while (spread_from_labels() || spread_from_constants()) {
+    }
 }
 
-void Program::spread_from_constants() {
-    for (bool again = true; again;) {
-        again = false;
-        for (std::size_t i = 0; i < units.size(); ++i) {
-            if (!units[i].patched)
+std::optional<Place> Program::origin(Place p) const {
+    const Unit& u = units[p.unit];
+    if (auto from = u.moved.find(p.atom); from != u.moved.end())
+        return from->second;
+    if (u.twin(p.atom))
+        return Place{p.unit, u.twins.original_of[p.atom]};
+    return std::nullopt;
+}
+
+bool Program::vanished(std::size_t unit, const Atom& o) const {
+    const Unit& u = units[unit];
+    if (o.anonymous())
+        return false;
+    return !u.patched || (u.twins.patched_of[o.id] == no_atom && !u.twins.merged.contains(o.id));
+}
+
+Findings Program::check_bound() const {
+    Findings findings;
+    for (const Bound& b : bound) {
+        const bool found = std::any_of(units.begin(), units.end(), [&](const Unit& u) {
+            return u.patched && u.original
+                   && std::any_of(u.patched->atoms().begin(), u.patched->atoms().end(),
+                                  [&](const Atom& p) {
+                                      const Atom* o = u.twin(p.id);
+                                      return o && b.is_for(p.name, o->name);
+                                  });
+        });
+        if (!found)
+            findings.push_back(bad_input(
+                "bind.unknown",
+                fmt::format("`{}' cannot be tied to `{}': no file that the patch touches has the "
+                            "one after the patch and the other before it.",
+                            b.patched, b.original),
+                "Give the names as the warning has them.", {{}, b.patched, {}, 0}));
+    }
+    return findings;
+}
+
+// A table that holds places within a changed function: the hypervisor's own leads into the old
+// code.
+bool Program::spread_from_labels() {
+    bool fresh = false;
+    for (Unit& u : units) {
+        if (!u.patched)
+            continue;
+        for (const Atom& table : u.patched->atoms()) {
+            if (table.section_class != SectionClass::constant || table.anonymous()
+                || u.states[table.id] != State::same)
                 continue;
-            for (const Atom& a : units[i].patched->atoms())
-                if (a.section_class == SectionClass::constant && !a.anonymous()
-                    && units[i].state(a.id) == State::changed)
-                    again |= spread_from({i, a.id});
+            for (const atom::Reference& r : table.references) {
+                if (r.atom == no_atom || (!r.label && r.delta == 0)
+                    || u.state(r.atom) != State::changed || !u.patched->atom(r.atom).is_function())
+                    continue;
+                u.states[table.id] = State::changed;
+                u.differences[table.id] = {Difference::What::reference, r.offset, r.offset,
+                                           fmt::format("it leads into {}, whose code changed",
+                                                       u.patched->atom(r.atom).label())};
+                fresh = true;
+                break;
+            }
         }
     }
+    return fresh;
+}
+
+bool Program::spread_from_constants() {
+    bool fresh = false;
+    for (std::size_t i = 0; i < units.size(); ++i) {
+        if (!units[i].patched)
+            continue;
+        for (const Atom& a : units[i].patched->atoms())
+            if (a.section_class == SectionClass::constant && !a.anonymous()
+                && units[i].state(a.id) == State::changed)
+                fresh |= spread_from({i, a.id});
+    }
+    return fresh;
 }
 
 // Marks functions and constants that refer to a changed constant; writable data that does is left
@@ -116,7 +215,7 @@ bool Program::spread_from(Place constant) {
             continue;
         for (const Atom& reader : u.patched->atoms()) {
             const State s = u.state(reader.id);
-            if (reader.anonymous() || !u.twin(reader.id) || s == State::changed
+            if (reader.anonymous() || !twin({i, reader.id}) || s == State::changed
                 || (reader.section_class != SectionClass::text
                     && reader.section_class != SectionClass::constant))
                 continue;
@@ -155,8 +254,8 @@ Findings Program::leave_out(const std::vector<std::string>& names) {
                 u.states[id] = State::same;
                 findings.push_back(warning(
                     "select.left-out",
-                    "The patch changes this function, and it keeps its old code, as --leave-out "
-                    "says. Old and new code run beside each other then.",
+                    "The patch changes this function, and it keeps its old code, as was asked "
+                    "for. Old and new code run beside each other then.",
                     "Be sure that the fix does not depend on it, and that it works with what the "
                     "patch changes elsewhere.",
                     {u.name, a.label(), u.source, 0}));

@@ -4,6 +4,7 @@
 
 #include "payload/diff/compare.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -16,6 +17,14 @@ enum class State {
     line_only, // differs in nothing but line numbers that the compiler put into it
     changed,
     added // has no twin in the original
+};
+
+// Where something lives in a program.
+struct Place {
+    std::size_t unit = 0;
+    atom::AtomId atom = atom::no_atom;
+
+    auto operator<=>(const Place&) const = default;
 };
 
 // One translation unit.
@@ -32,6 +41,10 @@ struct Unit {
     Correlation twins;
     std::vector<State> states; // by patched atom; nameless atoms stay `same`
     std::unordered_map<atom::AtomId, Difference> differences;
+    // What came from another unit, by patched atom: where the original has it.
+    std::map<atom::AtomId, Place> moved;
+    // Functions of other units' originals that are aliases here, and the patched atom.
+    std::vector<std::pair<Place, atom::AtomId>> aliased;
 
     State state(atom::AtomId patched_atom) const { return states[patched_atom]; }
     // The original's atom, or null.
@@ -41,16 +54,9 @@ struct Unit {
     }
 };
 
-// Where something lives in a program.
-struct Place {
-    std::size_t unit = 0;
-    atom::AtomId atom = atom::no_atom;
-
-    auto operator<=>(const Place&) const = default;
-};
-
 struct Program {
-    std::vector<Unit> units; // ordered by name: everything downstream keeps this order
+    std::vector<Unit> units;  // ordered by name: everything downstream keeps this order
+    std::vector<Bound> bound; // what the user says of names
 
     // Correlates and compares every unit. A cold part counts as part of its function, and what
     // reads a changed constant counts as changed, for it must read the new one.
@@ -62,12 +68,25 @@ struct Program {
     // Where the patched sources define a global symbol.
     std::optional<Place> global(std::string_view name) const;
 
+    // For each name of `bound` that stands for nothing, `bind.unknown`.
+    Findings check_bound() const;
+
     const atom::Atom& atom(Place p) const { return units[p.unit].patched->atom(p.atom); }
     State state(Place p) const { return units[p.unit].state(p.atom); }
-    const atom::Atom* twin(Place p) const { return units[p.unit].twin(p.atom); }
+    // Where the original has it, be it in another unit; `atom` is one of the unit's original.
+    std::optional<Place> origin(Place) const;
+    const atom::Atom* twin(Place p) const {
+        const auto o = origin(p);
+        return o ? &units[o->unit].original->atom(o->atom) : nullptr;
+    }
+    // The original's atom has no counterpart: it was removed, inlined, renamed.
+    bool vanished(std::size_t unit, const atom::Atom& original) const;
 
 private:
-    void spread_from_constants();
+    void find_moved();
+    // Each marks what must change because of what changed; whether there was anything new.
+    bool spread_from_labels();
+    bool spread_from_constants();
     bool spread_from(Place constant);
 
     std::unordered_map<std::string_view, Place> globals_;

@@ -6,6 +6,7 @@
 
 #include "payload/diff/hooks.h"
 #include "payload/diff/obstacles.h"
+#include "payload/diff/predecessors.h"
 #include "payload/diff/users.h"
 #include "payload/match/trampoline.h"
 #include "payload/xen/padding.h"
@@ -43,6 +44,8 @@ public:
 private:
     void find_roots(std::size_t unit);
     void replace(Place, std::string reason, std::ptrdiff_t because);
+    void replace_merged(std::size_t unit, const Atom& original, Place target);
+    std::uint64_t room_at(const Binding& old, std::uint64_t size) const;
     void replace_callers(Place, const Binding& old, std::uint64_t room, std::string reason,
                          std::ptrdiff_t because);
     std::size_t include(Place, Role, std::string reason, std::ptrdiff_t because);
@@ -50,6 +53,7 @@ private:
     void follow(std::size_t item, const Reference&);
     void carry(std::size_t item, Place target, bool branch);
     void check_new_data(const Unit&, const Atom&);
+    bool starts_anew(const Unit&, const Atom&);
     void check_boot_reference(std::size_t item, const Binding&);
 
     const Program& program_;
@@ -72,6 +76,14 @@ std::size_t Selector::include(Place p, Role role, std::string reason, std::ptrdi
     return it->second;
 }
 
+// Bytes that may be overwritten at a function of the hypervisor; `size` if that tells none.
+std::uint64_t Selector::room_at(const Binding& old, std::uint64_t size) const {
+    for (const xen::ImageSymbol* symbol : binder_.image().find(old.name))
+        if (symbol->size)
+            return room_of(binder_.image(), *symbol);
+    return size;
+}
+
 void Selector::replace(Place p, std::string reason, std::ptrdiff_t because) {
     if (s_.contains(p))
         return;
@@ -82,21 +94,54 @@ void Selector::replace(Place p, std::string reason, std::ptrdiff_t because) {
     if (old.kind != Binding::Kind::image) {
         s_.findings.push_back(refusal(
             "select.not-in-image", fmt::format("This function must be replaced, but {}.", old.why),
-            "Check that --source, --config and --xen-syms belong together.", where_of(u, a)));
+            "Check that source, configuration and symbol file belong together.", where_of(u, a)));
         return;
     }
-    std::uint64_t room = twin->size;
-    for (const xen::ImageSymbol* symbol : binder_.image().find(old.name))
-        if (symbol->size) {
-            room = room_of(binder_.image(), *symbol);
-            break;
-        }
+    const std::uint64_t room = room_at(old, twin->size);
     if (room < room_needed(binder_.image(), old.address))
         return replace_callers(p, old, room, std::move(reason), because);
     Included& item = s_.items[include(p, Role::replacement, std::move(reason), because)];
     item.old_name = old.name;
     item.old_address = old.address;
     item.old_size = room;
+}
+
+// A function of the original that is a further name of this one now: its symbol must lead there,
+// too.
+void Selector::replace_merged(std::size_t unit, const Atom& original, Place target) {
+    const Unit& u = program_.units[unit];
+    const Atom& a = program_.atom(target);
+    const Binding old = binder_.in_image(original);
+    if (old.kind != Binding::Kind::image || old.gone_after_boot)
+        return; // it was not linked
+    const std::uint64_t room = room_at(old, original.size);
+    if (room < room_needed(binder_.image(), old.address)) {
+        s_.findings.push_back(
+            refusal("select.too-short",
+                    fmt::format("It is an alias of `{}' after the patch, and has room for {} bytes "
+                                "where a jump there takes {}.",
+                                a.label(), room, room_needed(binder_.image(), old.address)),
+                    "Keep it a function of its own, or reboot.", where_of(u, original)));
+        return;
+    }
+    if (program_.twin(target))
+        replace(target, fmt::format("{} is an alias of it now", original.label()), -1);
+    const auto it = s_.index.find(target);
+    if (it == s_.index.end() || s_.items[it->second].role != Role::replacement) {
+        s_.findings.push_back(
+            refusal("select.alias",
+                    fmt::format("It is an alias of `{}' after the patch, and cannot be led there.",
+                                a.label()),
+                    "Keep it a function of its own.", where_of(u, original)));
+        return;
+    }
+    s_.items[it->second].also.push_back({old.name, old.address, room});
+    s_.findings.push_back(
+        warning("select.alias",
+                fmt::format("It is an alias of `{}' after the patch, and keeps an address of its "
+                            "own: code that compares the two addresses still tells them apart.",
+                            a.label()),
+                {}, where_of(u, original)));
 }
 
 // A function without room for a jump: those that call it are replaced, and call the new one. Calls
@@ -139,6 +184,14 @@ void Selector::find_roots(std::size_t unit) {
             continue;
         replace({unit, a.id}, u.differences.at(a.id).why, -1);
     }
+    for (auto [original, patched] : u.twins.merged)
+        if (!u.patched->assembly() && u.patched->atom(patched).section_class == SectionClass::text)
+            replace_merged(unit, u.original->atom(original), {unit, patched});
+    for (const auto& [original, patched] : u.aliased)
+        if (!u.patched->assembly())
+            replace_merged(original.unit,
+                           program_.units[original.unit].original->atom(original.atom),
+                           {unit, patched});
     for (std::size_t i = 0; i < u.patched->arrays().size(); ++i) {
         const Atom& array = u.patched->arrays()[i];
         if (array.section_class != SectionClass::hooks)
@@ -181,8 +234,8 @@ void Selector::follow(std::size_t item, const Reference& r) {
                     fmt::format("It refers to something that cannot be tied to the running "
                                 "hypervisor: {}.",
                                 b.why),
-                    "Check that --source, --config and --xen-syms belong together; a new function "
-                    "must be in a file that the patch touches.",
+                    "Check that source, configuration and symbol file belong together; a new "
+                    "function must be in a file that the patch touches.",
                     where_of(program_.units[from.unit], program_.atom(from))));
         return;
     }
@@ -193,10 +246,11 @@ void Selector::follow(std::size_t item, const Reference& r) {
 void Selector::check_boot_reference(std::size_t item, const Binding& b) {
     const Place from = s_.items[item].place;
     const Unit& u = program_.units[from.unit];
-    if (const Atom* old = program_.twin(from)) {
-        for (const Reference& r : old->references) {
+    if (const auto origin = program_.origin(from)) {
+        const atom::Module& home = *program_.units[origin->unit].original;
+        for (const Reference& r : home.atom(origin->atom).references) {
             const std::string name =
-                r.atom == no_atom ? std::string(r.external) : u.original->atom(r.atom).xen_name();
+                r.atom == no_atom ? std::string(r.external) : home.atom(r.atom).xen_name();
             if (name == b.name)
                 return;
         }
@@ -234,7 +288,8 @@ void Selector::carry(std::size_t item, Place target, bool branch) {
         include(target, Role::constant, fmt::format("read by {}", by), because);
         return;
     case SectionClass::data:
-        check_new_data(u, a);
+        if (!s_.contains(target))
+            check_new_data(u, a);
         include(target, Role::new_data, fmt::format("used by {}", by), because);
         return;
     case SectionClass::per_cpu:
@@ -256,13 +311,27 @@ void Selector::carry(std::size_t item, Place target, bool branch) {
     }
 }
 
+// A new variable that may stand for one of the hypervisor.
+bool Selector::starts_anew(const Unit& u, const Atom& a) {
+    const std::vector<std::string> old = predecessors(program_, u, a);
+    if (old.empty())
+        return false;
+    s_.findings.push_back(warning(
+        "data.anew",
+        fmt::format("The payload brings the variable `{}', which starts with its initial value, "
+                    "although the hypervisor has {} already: what that holds is not seen.",
+                    a.label(), fmt::join(old, ", ")),
+        "If it is the same variable, bind it to the hypervisor's.", where_of(u, a)));
+    return true;
+}
+
 void Selector::check_new_data(const Unit& u, const Atom& a) {
     if (a.anonymous())
         s_.findings.push_back(refusal("data.nameless",
                                       "Writable data without a name cannot be told apart from that "
                                       "of the running hypervisor.",
                                       "Give the datum a name in the patch.", where_of(u, a)));
-    else if (u.states[a.id] == State::added)
+    else if (u.states[a.id] == State::added && !starts_anew(u, a))
         s_.findings.push_back(
             note("data.new",
                  fmt::format("The payload brings the variable `{}'. Its value is lost when the "
@@ -273,19 +342,6 @@ void Selector::check_new_data(const Unit& u, const Atom& a) {
 }
 
 } // namespace
-
-void Allowances::apply(Findings& findings) const {
-    for (Finding& f : findings) {
-        const bool allowed = std::any_of(granted.begin(), granted.end(), [&](const auto& g) {
-            return g == f.code || g == f.code + ":" + f.where.function;
-        });
-        if (f.severity != Severity::error || f.failure != Failure::refused || !allowed)
-            continue;
-        f.severity = Severity::warning;
-        f.failure = Failure::none;
-        f.why += " (Allowed by --allow.)";
-    }
-}
 
 std::uint64_t room_needed(const xen::Image& image, xen::Address function) {
     return match::jump_offset(image, function) + match::jump_size;

@@ -19,6 +19,13 @@ enum class Role {
     new_data     // variable that the patch brings
 };
 
+// A symbol of the hypervisor that is led to new code.
+struct OldCode {
+    std::string name;
+    xen::Address address = 0;
+    std::uint64_t size = 0; // bytes from the address that belong to the old function
+};
+
 struct Included {
     Place place;
     Role role{};
@@ -29,6 +36,7 @@ struct Included {
     std::string old_name;
     xen::Address old_address = 0;
     std::uint64_t old_size = 0; // bytes from old_address that belong to the old function
+    std::vector<OldCode> also;  // further functions that it takes the place of, now its aliases
 };
 
 // A hook section (.livepatch.hooks.load, ...) that the patch brings.
@@ -45,13 +53,6 @@ struct Selection {
     Findings findings;                  // refusals, warnings and notes
 
     bool contains(Place p) const { return index.contains(p); }
-};
-
-// What the user has taken care of, by "code" or "code:name" of the refusal.
-struct Allowances {
-    std::vector<std::string> granted;
-    // Makes warnings of the errors that are allowed.
-    void apply(Findings&) const;
 };
 
 Selection select(const Program&, const Binder&);

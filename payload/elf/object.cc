@@ -80,6 +80,10 @@ Result<void> Reader::header() {
     if (ehdr_.e_type != ET_REL && ehdr_.e_type != ET_EXEC && ehdr_.e_type != ET_DYN)
         return bad("elf.foreign",
                    fmt::format("ELF type {} is neither an object nor an image.", ehdr_.e_type));
+    if (ehdr_.e_shoff && ehdr_.e_shnum == 0 && in_file(ehdr_.e_shoff, sizeof(Elf64_Shdr)))
+        return bad("elf.unsupported",
+                   fmt::format("The file has {} sections; more than {} are not handled.",
+                               load<Elf64_Shdr>(ehdr_.e_shoff).sh_size, SHN_LORESERVE - 1));
     if (ehdr_.e_shoff == 0 || ehdr_.e_shnum == 0)
         return bad("elf.no-sections", "The file has no section headers.");
     if (ehdr_.e_shentsize != sizeof(Elf64_Shdr))

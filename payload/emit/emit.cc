@@ -45,6 +45,7 @@ private:
                   bool in_bug_frame);
     void hooks();
     void records();
+    void record(const diff::Included&, const diff::OldCode&);
     void notes();
     void metadata();
     void name_functions();
@@ -137,7 +138,7 @@ void Emitter::relocate(std::size_t unit, Spot where, const Reference& r, const A
         return;
     }
     const Binding b = binder_.bind(unit, r);
-    const std::int64_t addend = r.delta + r.bias + r.line_bits;
+    const std::int64_t addend = b.delta + r.bias + r.line_bits;
     if (b.kind == Binding::Kind::image) {
         if (in_bug_frame)
             out_.relocate(where, r.type, stub(b), addend);
@@ -201,38 +202,40 @@ void Emitter::hooks() {
     }
 }
 
-// struct livepatch_func, xen/include/public/sysctl.h
 void Emitter::records() {
-    using Head = xen::abi::FunctionHead;
-    const xen::Version version = binder_.image().version();
-    for (std::size_t i = 0; i < selection_.items.size(); ++i) {
-        const diff::Included& item = selection_.items[i];
+    for (const diff::Included& item : selection_.items) {
         if (item.role != Role::replacement)
             continue;
-        // writable: loaders of 4.16.4 to 4.18.0 keep state in it and fault otherwise
-        const std::uint32_t section = out_.open(".livepatch.funcs", SHT_PROGBITS, data_flags, 8);
-        const unsigned layout = xen::has(version, xen::Feature::records_v2) ? 2 : 1;
-        Bytes bytes(xen::abi::function_size(layout));
-        Head r{};
-        r.new_size = static_cast<std::uint32_t>(program_.atom(item.place).size);
-        r.old_size = static_cast<std::uint32_t>(item.old_size);
-        r.version = static_cast<std::uint8_t>(layout);
-        std::memcpy(bytes.data(), &r, offsetof(Head, version) + 1);
-        auto expected = options_.expectations.find(i);
-        if (layout == 2 && expected != options_.expectations.end()) {
-            const Bytes& e = expected->second;
-            bytes[offsetof(xen::abi::Function, expect_head)] =
-                static_cast<std::uint8_t>(1 | e.size() << 1);
-            std::copy(e.begin(), e.end(),
-                      bytes.begin() + offsetof(xen::abi::Function, expect_data));
-        }
-        const Spot spot = out_.append(section, bytes, 8);
-        out_.relocate(spot, R_X86_64_64, out_.string(item.old_name), 0);
-        out_.relocate({section, spot.offset + offsetof(Head, new_addr)}, R_X86_64_64,
-                      spots_.at(item.place), 0);
-        out_.relocate({section, spot.offset + offsetof(Head, old_addr)}, R_X86_64_64, item.old_name,
-                      0);
+        record(item, {item.old_name, item.old_address, item.old_size});
+        for (const diff::OldCode& old : item.also)
+            record(item, old);
     }
+}
+
+void Emitter::record(const diff::Included& item, const diff::OldCode& old) {
+    using Head = xen::abi::FunctionHead;
+    const xen::Version version = binder_.image().version();
+    // writable: loaders of 4.16.4 to 4.18.0 keep state in it and fault otherwise
+    const std::uint32_t section = out_.open(".livepatch.funcs", SHT_PROGBITS, data_flags, 8);
+    const unsigned layout = xen::has(version, xen::Feature::records_v2) ? 2 : 1;
+    Bytes bytes(xen::abi::function_size(layout));
+    Head r{};
+    r.new_size = static_cast<std::uint32_t>(program_.atom(item.place).size);
+    r.old_size = static_cast<std::uint32_t>(old.size);
+    r.version = static_cast<std::uint8_t>(layout);
+    std::memcpy(bytes.data(), &r, offsetof(Head, version) + 1);
+    auto expected = options_.expectations.find(old.address);
+    if (layout == 2 && expected != options_.expectations.end()) {
+        const Bytes& e = expected->second;
+        bytes[offsetof(xen::abi::Function, expect_head)] =
+            static_cast<std::uint8_t>(1 | e.size() << 1);
+        std::copy(e.begin(), e.end(), bytes.begin() + offsetof(xen::abi::Function, expect_data));
+    }
+    const Spot spot = out_.append(section, bytes, 8);
+    out_.relocate(spot, R_X86_64_64, out_.string(old.name), 0);
+    out_.relocate({section, spot.offset + offsetof(Head, new_addr)}, R_X86_64_64,
+                  spots_.at(item.place), 0);
+    out_.relocate({section, spot.offset + offsetof(Head, old_addr)}, R_X86_64_64, old.name, 0);
 }
 
 void Emitter::notes() {

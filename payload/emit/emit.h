@@ -18,8 +18,8 @@ struct Options {
     // .modinfo: "key=value" in this order. Keys and values without NUL; keys without '='.
     std::vector<std::pair<std::string, std::string>> modinfo;
     // Bytes that the hypervisor is to find at a replaced function's start before it applies the
-    // payload, by the index of the item in Selection::items; at most 31. Only from Xen 4.14 on.
-    std::map<std::size_t, Bytes> expectations;
+    // payload, by that function's address; at most 31. Only from Xen 4.14 on.
+    std::map<xen::Address, Bytes> expectations;
 };
 
 struct Payload {

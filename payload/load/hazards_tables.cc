@@ -126,9 +126,7 @@ void check_call_slot(const Loading& l, std::uint32_t section, Address site, Find
     for (const FunctionRecord& f : l.result->functions)
         if (site >= f.new_address && site - f.new_address < f.new_size) {
             where.function = f.name;
-            remedy = fmt::format("If the fix does not depend on this function, build the payload "
-                                 "without it: xlp-build payload --leave-out '{}'.",
-                                 f.name);
+            remedy = "If the fix does not depend on this function, leave it out.";
         }
     const xen::ImageSymbol* symbol = l.image.covering(slot);
     out.push_back(refusal(

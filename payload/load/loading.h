@@ -146,6 +146,7 @@ std::vector<AppliedRelocation> relocations_of(const Loading&, std::uint32_t targ
 // came.
 Findings find_section_hazards(const Loading&);
 Findings find_symbol_hazards(const Loading&);
+Findings find_reference_hazards(const Loading&);
 Findings find_function_hazards(const Loading&);
 Findings find_table_hazards(const Loading&); // hooks, bug frames, alternatives, exception table
 Findings find_stack_hazards(const Loading&);

@@ -162,8 +162,8 @@ std::optional<Refusal> check_arguments(View payload, const Options& o) {
 }
 
 void find_hazards(const Loading& l, Findings& to) {
-    for (auto find : {find_section_hazards, find_symbol_hazards, find_function_hazards,
-                      find_table_hazards, find_stack_hazards}) {
+    for (auto find : {find_section_hazards, find_symbol_hazards, find_reference_hazards,
+                      find_function_hazards, find_table_hazards, find_stack_hazards}) {
         try {
             append(to, find(l));
         } catch (const Fault&) {

@@ -150,7 +150,7 @@ std::string_view told_option(const Count& n) {
 }
 
 constexpr const char* config_remedy =
-    "Give the configuration of this very hypervisor with --config (Debian has it as "
+    "Give the configuration of this very hypervisor (Debian has it as "
     "/boot/xen-VERSION.config), and set what its packaging sets (EXTRA_CFLAGS_XEN_CORE and such).";
 
 } // namespace
@@ -184,7 +184,7 @@ Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
         d.cause = Cause::compiler;
         d.why = fmt::format("{}, and the hypervisor was compiled by {}, the source now by {}.",
                             share, list(theirs), list(strange));
-        d.remedy = fmt::format("Compile with {} (--cc).", list(theirs));
+        d.remedy = fmt::format("Compile with {}.", list(theirs));
     } else if (n.lines == n.differ) {
         d.cause = Cause::lines;
         d.why = fmt::format("{}, all in nothing but what may be line numbers.", share);
@@ -192,7 +192,7 @@ Diagnosis diagnose(std::span<const Match> matches, const xen::Image& image) {
     } else if (2 * n.missing > n.compared) {
         d.cause = Cause::image;
         d.why = fmt::format("{}; {} do not even exist in it.", share, n.missing);
-        d.remedy = "Check that --source and --xen-syms are of the same version.";
+        d.remedy = "Check that source and symbol file are of the same version.";
     } else if (const std::string_view option = told_option(n); !option.empty()) {
         d.cause = Cause::configuration;
         d.why = fmt::format("{}; the instructions that differ are those of {}.", share, option);

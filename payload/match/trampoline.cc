@@ -61,7 +61,7 @@ private:
         }
         if (std::string why = load::why_forbidden(image_, s.address, s.name); !why.empty())
             error(s, "trampoline.forbidden", std::move(why),
-                  "Patch its callers or what it calls; leave it out (--leave-out) if the "
+                  "Patch its callers or what it calls; leave it out if the "
                   "fix does not depend on it; or reboot into a fixed hypervisor.");
         const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
         if (s.size < needed) {

@@ -3,16 +3,19 @@
 
 #include "payload/base/bytes.h"
 #include "payload/base/json.h"
+#include "payload/disasm/disasm.h"
+#include "payload/types/lines.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace xlp::build {
+namespace xlp::report {
 
 using atom::Atom;
 using diff::Included;
 using diff::Role;
+using pipeline::Assembly;
 
 namespace {
 
@@ -36,20 +39,16 @@ std::string text(const types::SourceLine& line) {
     return line.file.empty() ? std::string() : fmt::format("{}:{}", line.file, line.line);
 }
 
-} // namespace
-
-const types::Lines* Explainer::lines(const elf::Object& object) {
-    auto [it, fresh] = lines_.try_emplace(&object);
-    if (fresh)
-        if (auto read = types::Lines::from(object))
-            it->second = std::move(*read);
-    return it->second ? &*it->second : nullptr;
-}
+// The first place where a changed function differs.
+struct FirstDifference {
+    std::string original, patched; // instructions, as objdump shows them; empty past the end
+    types::SourceLine line;        // in the patched source; empty file if unknown
+};
 
 // The instruction that holds the byte, with the name of what its reference means.
-std::string Explainer::instruction(const Atom& a, const atom::Module& m,
-                                   std::uint64_t offset) const {
-    for (const disasm::Instruction& i : disassembler_.all(a.bytes, 0)) {
+std::string instruction(const disasm::Disassembler& disassembler, const Atom& a,
+                        const atom::Module& m, std::uint64_t offset) {
+    for (const disasm::Instruction& i : disassembler.all(a.bytes, 0)) {
         if (i.end() <= offset)
             continue;
         std::string s = i.text;
@@ -64,50 +63,29 @@ std::string Explainer::instruction(const Atom& a, const atom::Module& m,
     return {};
 }
 
-std::optional<FirstDifference> Explainer::first_difference(diff::Place p) {
-    const diff::Unit& u = program_.units[p.unit];
-    auto d = u.differences.find(p.atom);
-    const Atom* twin = u.twin(p.atom);
-    if (d == u.differences.end() || !twin)
+std::optional<FirstDifference> first_difference(const Assembly& assembly, diff::Place p) {
+    const diff::Unit& u = assembly.program.units[p.unit];
+    const auto d = u.differences.find(p.atom);
+    const auto origin = assembly.program.origin(p);
+    if (d == u.differences.end() || !origin)
         return std::nullopt;
+    const atom::Module& home = *assembly.program.units[origin->unit].original;
     const Atom& a = u.patched->atom(p.atom);
     FirstDifference first;
     if (a.is_function()) {
-        first.original = instruction(*twin, *u.original, d->second.original_offset);
-        first.patched = instruction(a, *u.patched, d->second.patched_offset);
+        const disasm::Disassembler disassembler;
+        first.original =
+            instruction(disassembler, home.atom(origin->atom), home, d->second.original_offset);
+        first.patched = instruction(disassembler, a, *u.patched, d->second.patched_offset);
     }
-    if (const types::Lines* l = lines(u.patched->object()))
-        if (auto line = l->at(a.section, a.begin + d->second.patched_offset))
-            first.line = *line;
+    if (auto line = assembly.lines->first_difference(assembly.program, p))
+        first.line = *line;
     return first;
 }
 
-void Explainer::locate(Findings& findings) {
-    for (Finding& f : findings) {
-        if (f.where.line || f.where.function.empty())
-            continue;
-        auto unit = std::find_if(program_.units.begin(), program_.units.end(),
-                                 [&](const diff::Unit& u) { return u.name == f.where.file; });
-        if (unit == program_.units.end() || !unit->patched)
-            continue;
-        const Atom* a = unit->patched->find(f.where.function);
-        if (!a)
-            continue;
-        const auto index = static_cast<std::size_t>(unit - program_.units.begin());
-        std::optional<types::SourceLine> line;
-        if (auto d = first_difference({index, a->id}); d && !d->line.file.empty())
-            line = d->line;
-        else if (const types::Lines* l = lines(unit->patched->object()))
-            line = l->decl_line(a->name);
-        if (line) {
-            f.where.source = line->file;
-            f.where.line = line->line;
-        }
-    }
-}
+} // namespace
 
 Json describe(const Assembly& a) {
-    Explainer explainer(a.program);
     Json j;
     j["build_id"] = hex(a.payload.build_id);
     j["size"] = a.payload.bytes.size();
@@ -122,9 +100,11 @@ Json describe(const Assembly& a) {
         if (i.role == Role::replacement) {
             one["replaces"] = i.old_name;
             one["old_size"] = i.old_size;
+            for (const diff::OldCode& old : i.also)
+                one["also_replaces"].push_back(old.name);
         }
         if (!i.old_name.empty())
-            if (auto d = explainer.first_difference(i.place))
+            if (auto d = first_difference(a, i.place))
                 one["first_difference"] = {
                     {"source", text(d->line)}, {"original", d->original}, {"patched", d->patched}};
         if (i.because >= 0)
@@ -133,13 +113,18 @@ Json describe(const Assembly& a) {
                     .label();
         j["contents"].push_back(std::move(one));
     }
+    for (const auto& [kind, fates] : a.account.counts)
+        for (auto [fate, count] : fates)
+            j["account"]["counts"][kind][diff::text(fate)] = count;
+    for (const diff::Accounted& e : a.account.entries)
+        j["account"]["entries"].push_back(
+            {{"unit", e.unit}, {"name", e.name}, {"kind", e.kind}, {"fate", diff::text(e.fate)}});
     j["line_only"] = a.selection.line_only;
     j["left_out"] = a.left_out;
     return j;
 }
 
 std::vector<std::string> explain(const Assembly& a) {
-    Explainer explainer(a.program);
     std::vector<std::string> lines;
     for (const Included& i : a.selection.items) {
         const Atom& atom = a.program.atom(i.place);
@@ -149,17 +134,28 @@ std::vector<std::string> explain(const Assembly& a) {
             i.role == Role::replacement ? fmt::format(" for {}", i.old_size) : "", i.reason));
         if (i.old_name.empty())
             continue;
-        if (auto d = explainer.first_difference(i.place)) {
+        if (auto d = first_difference(a, i.place)) {
             if (!d->line.file.empty())
                 lines.push_back(fmt::format("              first at {}", text(d->line)));
             lines.push_back(fmt::format("              - {}", d->original));
             lines.push_back(fmt::format("              + {}", d->patched));
         }
     }
+    for (const diff::Accounted& e : a.account.entries)
+        if (e.fate != diff::Fate::replaced && e.fate != diff::Fate::carried
+            && e.fate != diff::Fate::line_only)
+            lines.push_back(
+                fmt::format("{:<11} {} {} ({})", diff::text(e.fate), e.kind, e.name, e.unit));
+    for (const auto& [kind, fates] : a.account.counts) {
+        std::string line;
+        for (auto [fate, count] : fates)
+            line += fmt::format("{}{} {}", line.empty() ? "" : ", ", count, diff::text(fate));
+        lines.push_back(fmt::format("account     {}: {}", kind, line));
+    }
     for (const std::string& name : a.selection.line_only)
         lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
     for (const std::string& name : a.left_out)
-        lines.push_back(fmt::format("left out    {}: keeps its old code (--leave-out)", name));
+        lines.push_back(fmt::format("left out    {}: keeps its old code, as was asked for", name));
     return lines;
 }
 
@@ -171,4 +167,4 @@ std::string summary(const Assembly& a, const std::filesystem::path& output) {
                        hex(a.payload.build_id));
 }
 
-} // namespace xlp::build
+} // namespace xlp::report

@@ -13,7 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-namespace xlp::build {
+namespace xlp::report {
 
 namespace {
 
@@ -156,4 +156,4 @@ std::vector<std::string> disassembly(const elf::Object& o) {
     return lines;
 }
 
-} // namespace xlp::build
+} // namespace xlp::report

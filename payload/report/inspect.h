@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace xlp::build {
+namespace xlp::report {
 
 // As a document. `name` is the payload's by default, its file's. Errors: `payload.not-a-payload`,
 // and those of manifest::describe().
@@ -20,4 +20,4 @@ std::vector<std::string> to_lines(const Json& inspected);
 // Its code, instruction by instruction, with what relocations refer to.
 std::vector<std::string> disassembly(const elf::Object&);
 
-} // namespace xlp::build
+} // namespace xlp::report

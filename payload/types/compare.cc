@@ -329,8 +329,9 @@ void merge_list(Changes& into, Changes&& from, Same same, Join join) {
 
 } // namespace
 
-Result<TypeChanges> compare_types(const elf::Object& original, const elf::Object& patched) {
-    auto before = read_model(original), after = read_model(patched);
+Result<TypeChanges> compare_types(const elf::Object& original, const elf::Object& patched,
+                                  const DataUses& original_uses, const DataUses& patched_uses) {
+    auto before = read_model(original, original_uses), after = read_model(patched, patched_uses);
     Findings trouble;
     if (!before)
         append(trouble, std::move(before.error()));

@@ -90,7 +90,9 @@ struct TypeChanges {
 // All lists by name, so that the result does not depend on the order of the debug information.
 // Types that only one object knows are no change: no object of them exists, or none is used.
 // Without debug information in either: an empty result with a note. Errors: types.corrupt.
-Result<TypeChanges> compare_types(const elf::Object& original, const elf::Object& patched);
+Result<TypeChanges> compare_types(const elf::Object& original, const elf::Object& patched,
+                                  const DataUses& original_uses = {},
+                                  const DataUses& patched_uses = {});
 
 // Puts the changes of several units together: what they have in common is there once, with the
 // users and the evidence of all.

@@ -90,7 +90,8 @@ struct Function {
     Slice parameters;                // in Model::parameters
     FunctionId origin = no_function; // of a copy: the function that was written
     std::vector<Mention> mentions;
-    std::vector<FunctionId> inlines; // functions inlined into it
+    std::vector<FunctionId> inlines;    // functions inlined into it
+    std::vector<std::uint32_t> touched; // in Model::variables: those that its code refers to
     SourcePoint source;
 };
 
@@ -116,7 +117,14 @@ struct Model {
     std::vector<Variable> variables;
 };
 
-// Errors: types.corrupt. An object without debug information gives an empty model.
-Result<Model> read_model(const elf::Object&);
+// What the code of functions refers to, by symbol. Debug information does not tell.
+struct DataUse {
+    std::string_view function, datum;
+};
+using DataUses = std::vector<DataUse>;
+
+// Errors: types.corrupt. An object without debug information gives an empty model. Data uses of
+// what it does not know are ignored.
+Result<Model> read_model(const elf::Object&, const DataUses& = {});
 
 } // namespace xlp::types

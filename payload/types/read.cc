@@ -179,8 +179,35 @@ Result<Model> Reader::read() {
     return std::move(model_);
 }
 
-Result<Model> read_model(const elf::Object& object) {
-    return Reader(object).read();
+namespace {
+
+void enter(Model& model, const DataUses& uses) {
+    std::unordered_map<std::string_view, FunctionId> functions;
+    std::unordered_map<std::string_view, std::uint32_t> variables;
+    for (FunctionId f = 0; f < model.functions.size(); ++f)
+        if (!model.functions[f].symbol.empty())
+            functions.emplace(model.functions[f].symbol, f);
+    for (std::uint32_t v = 0; v < model.variables.size(); ++v) {
+        const Variable& variable = model.variables[v];
+        const bool elsewhere = variable.declaration && variable.function == no_function;
+        if (const auto symbol = elsewhere ? variable.name : variable.symbol; !symbol.empty())
+            variables.emplace(symbol, v);
+    }
+    for (const DataUse& use : uses) {
+        const auto f = functions.find(use.function);
+        const auto v = variables.find(use.datum);
+        if (f != functions.end() && v != variables.end())
+            model.functions[f->second].touched.push_back(v->second);
+    }
+}
+
+} // namespace
+
+Result<Model> read_model(const elf::Object& object, const DataUses& uses) {
+    auto model = Reader(object).read();
+    if (model)
+        enter(*model, uses);
+    return model;
 }
 
 } // namespace xlp::types

@@ -149,6 +149,9 @@ Usage UsageGraph::of(TypeId type) const {
 
     std::vector<Use> uses(model_.functions.size(), {unreachable, false});
     for (FunctionId f = 0; f < model_.functions.size(); ++f) {
+        for (const std::uint32_t v : model_.functions[f].touched)
+            if (const Handled h = handled(model_.variables[v].type); h.core)
+                uses[f].hops = std::min(uses[f].hops, hops[h.core]);
         for (const Mention& m : model_.functions[f].mentions) {
             const Handled h = handled(m.type);
             if (!h.core || hops[h.core] == unreachable)

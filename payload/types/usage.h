@@ -46,8 +46,9 @@ struct Use {
 struct Usage {
     Evidence evidence;
     // Functions with code in this unit, by symbol, that have variables, parameters or a result of
-    // the type, of one that contains it, or of one from which pointers lead to it. Inlined
-    // functions count for those that they were inlined into.
+    // the type, of one that contains it, or of one from which pointers lead to it, or that refer to
+    // a variable with static storage of such a type. Inlined functions count for those that they
+    // were inlined into.
     std::map<std::string, Use> users;
 
     Lifetime lifetime() const { return lifetime_of(evidence); }

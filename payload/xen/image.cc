@@ -96,7 +96,7 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
     else
         why.push_back(bad(o, "image.no-build-id",
                           "The hypervisor has no build-id, so no payload can be tied to it.",
-                          "Xen must be linked with --build-id (CONFIG_LIVEPATCH demands it)."));
+                          "Xen must be linked with a build-id (CONFIG_LIVEPATCH demands it)."));
     for (const elf::Symbol& s : o.symbols())
         if (auto entry = table_entry(s))
             image.symbols_.push_back(std::move(*entry));
@@ -128,10 +128,13 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
         version = version_of(image);
     if (!version)
         return fail(bad(o, "image.no-version", "The hypervisor's version cannot be told.",
-                        "Name it with --xen-version."));
+                        "Name the version."));
     image.version_ = *version;
-    if (auto at = image.resolve("do_xen_version"))
-        image.ibt_ = abi::begins_with_endbr64(image.bytes(*at, sizeof abi::endbr64));
+    // which functions are called through pointers differs by version; without IBT none is marked
+    image.ibt_ = std::any_of(image.symbols_.begin(), image.symbols_.end(), [&](const auto& f) {
+        return f.type == STT_FUNC && image.text_.contains(f.address)
+               && abi::begins_with_endbr64(image.bytes(f.address, sizeof abi::endbr64));
+    });
     return image;
 }
 

@@ -11,9 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     auto object = elf::Object::parse({data, data + size}, "fuzz");
     if (!object)
         return 0;
-    volatile std::size_t used = build::disassembly(*object).size();
-    if (auto found = build::inspect(*object, "fuzz")) {
-        if (build::to_lines(*found).empty())
+    volatile std::size_t used = report::disassembly(*object).size();
+    if (auto found = report::inspect(*object, "fuzz")) {
+        if (report::to_lines(*found).empty())
             std::abort();
         used = used + found->dump(0, ' ', false, Json::error_handler_t::replace).size();
     }

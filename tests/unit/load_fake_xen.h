@@ -17,7 +17,7 @@ public:
     static constexpr Address init = base + 0x3000, data = base + 0x4000, end = base + 0x6000;
     static constexpr Address function = base + 0x1100, second = base + 0x1200;
 
-    explicit FakeXen(bool ibt = true) : text_(0x2000, 0x90) {
+    explicit FakeXen(bool ibt = true) : ibt_(ibt), text_(0x2000, 0x90) {
         add("_stext", base, 0);
         add("_stextentry", base, 0);
         add_function("entry_stub", 0x100, 32, false);
@@ -62,11 +62,12 @@ private:
     }
     void add_function(std::string name, std::uint64_t offset, std::uint64_t size, bool endbr) {
         static constexpr std::uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
-        if (endbr)
+        if (endbr && ibt_) // no compiler marks a function otherwise
             std::memcpy(&text_[offset], endbr64, 4);
         add(std::move(name), base + offset, size);
     }
 
+    bool ibt_;
     Bytes text_;
     std::vector<Symbol> symbols_;
 };

@@ -93,6 +93,10 @@ Result<std::vector<Patch>> read_patches(const Request& request, Findings& findin
             append(wrong, parsed.error());
             continue;
         }
+        if (auto ok = settle_paths(*parsed, file.string(), request.source); !ok) {
+            append(wrong, std::move(ok.error()));
+            continue;
+        }
         Patch patch{file.filename().string(), {}};
         for (FilePatch& f : *parsed) {
             const FileKind kind = kind_of(f.path());

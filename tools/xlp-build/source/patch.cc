@@ -76,13 +76,17 @@ std::optional<Hunk> parse_hunk_header(std::string_view line) {
     return h;
 }
 
-// The path of a "--- a/path<TAB>date" line, stripped; empty for /dev/null.
-std::string path_of(std::string_view line) {
+// The path of a "--- a/path<TAB>date" line; empty for /dev/null.
+std::string_view given_path(std::string_view line) {
     line = line.substr(0, line.find('\t'));
     while (line.ends_with('\r') || line.ends_with(' '))
         line.remove_suffix(1);
-    if (line == "/dev/null")
-        return {};
+    return line == "/dev/null" ? std::string_view() : line;
+}
+
+// Stripped.
+std::string path_of(std::string_view line) {
+    line = given_path(line);
     std::size_t slash = line.find('/');
     return std::string(slash == line.npos ? line : line.substr(slash + 1));
 }
@@ -130,6 +134,8 @@ Result<FilePatch> take_file(Lines& lines, std::string_view text, const std::stri
         if (std::size_t blank = line.find(' '); blank != line.npos) {
             file.old_path = path_of(line.substr(0, blank));
             file.new_path = path_of(line.substr(blank + 1));
+            file.old_given = line.substr(0, blank);
+            file.new_given = line.substr(blank + 1);
         }
         while (!lines.end()) {
             line = lines.peek();
@@ -150,9 +156,11 @@ Result<FilePatch> take_file(Lines& lines, std::string_view text, const std::stri
         }
     }
     if (lines.peek().starts_with("--- ")) {
+        file.old_given = given_path(lines.peek().substr(4));
         file.old_path = path_of(lines.take().substr(4));
         if (!lines.peek().starts_with("+++ "))
             return fail(malformed(name, lines.number(), "a `---' line is not followed by `+++'"));
+        file.new_given = given_path(lines.peek().substr(4));
         file.new_path = path_of(lines.take().substr(4));
         while (auto hunk = parse_hunk_header(lines.peek())) {
             const unsigned number = lines.number();
@@ -220,6 +228,74 @@ Findings read_report(const std::string& out, const std::string& name, bool failu
 }
 
 } // namespace
+
+namespace {
+
+bool there(const fs::path& source, const std::string& path) {
+    std::error_code ec;
+    return !path.empty() && fs::exists(source / path, ec);
+}
+
+// Of the path that a file has before the patch, or after it if it is new.
+bool known(const FilePatch& f, const fs::path& source) {
+    return there(source,
+                 f.old_path.empty() ? fs::path(f.new_path).parent_path().string() : f.old_path);
+}
+
+// Gives the file's section the prefixes that git gives, where it has none.
+void add_prefixes(FilePatch& f) {
+    const std::string& before = f.old_given.empty() ? f.new_given : f.old_given;
+    const std::string& after = f.new_given.empty() ? f.old_given : f.new_given;
+    std::string text;
+    Lines lines(f.text);
+    bool header = true;
+    while (!lines.end()) {
+        const std::string_view line = lines.take();
+        header = header && !line.starts_with("@@ ");
+        if (header && line.starts_with("diff --git "))
+            text += fmt::format("diff --git a/{} b/{}", before, after);
+        else if (header && line.starts_with("--- ") && !f.old_given.empty())
+            text += fmt::format("--- a/{}", f.old_given);
+        else if (header && line.starts_with("+++ ") && !f.new_given.empty())
+            text += fmt::format("+++ b/{}", f.new_given);
+        else
+            text += line;
+        text += '\n';
+    }
+    f.text = std::move(text);
+    f.old_path = f.old_path.empty() ? std::string() : f.old_given;
+    f.new_path = f.new_path.empty() ? std::string() : f.new_given;
+}
+
+} // namespace
+
+Result<void> settle_paths(std::vector<FilePatch>& files, const std::string& name,
+                          const fs::path& source) {
+    std::string strange;
+    bool any = false, within = false;
+    for (FilePatch& f : files) {
+        const std::string given = f.old_given.empty() ? f.new_given : f.old_given;
+        if (kind_of(f.path()) == FileKind::outside && kind_of(given) != FileKind::outside
+            && !known(f, source)
+            && there(source, f.old_given.empty() ? fs::path(given).parent_path().string() : given))
+            add_prefixes(f);
+        if (kind_of(f.path()) != FileKind::outside || known(f, source)) {
+            any = true;
+            continue;
+        }
+        strange += (strange.empty() ? "" : ", ") + given;
+        within |= there(source, "xen/" + f.path()) || there(source, "xen/" + given);
+    }
+    if (any || files.empty())
+        return {};
+    return fail(bad_input(
+        "patch.paths",
+        fmt::format("The source has no file of this patch: {}.{}", strange,
+                    within ? " It was made within the folder xen/." : ""),
+        "Make the patch from the root of the source, with the prefixes that git gives (a/xen/... "
+        "b/xen/...), or give the source that it belongs to.",
+        {.file = name}));
+}
 
 Result<std::vector<FilePatch>> parse_patch(std::string_view text, const std::string& name) {
     std::vector<FilePatch> files;

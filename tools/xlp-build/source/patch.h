@@ -28,13 +28,20 @@ struct FilePatch {
     std::string new_path; // empty: the file is removed
     std::vector<Hunk> hunks;
     bool binary = false;
-    std::string text; // its whole section of the patch
+    std::string text;                 // its whole section of the patch
+    std::string old_given, new_given; // the paths of its `---' and `+++' lines, nothing stripped
 
     const std::string& path() const { return new_path.empty() ? old_path : new_path; }
 };
 
 // Errors: `patch.malformed` (with the line), `patch.empty`.
 Result<std::vector<FilePatch>> parse_patch(std::string_view text, const std::string& name);
+
+// Patches made with `-p0' or `--no-prefix', by what the source has: their paths become like those
+// of other patches. Errors: `patch.paths' for a patch none of whose files is there under any number
+// of leading folders, or that was made within a folder of the source.
+Result<void> settle_paths(std::vector<FilePatch>&, const std::string& name,
+                          const std::filesystem::path& source);
 
 // Only the hunks of a unified diff's text, of whichever files.
 std::vector<Hunk> parse_hunks(std::string_view text);

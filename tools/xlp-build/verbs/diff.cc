@@ -3,8 +3,9 @@
 #include "payload/base/file.h"
 #include "payload/base/json.h"
 #include "payload/elf/writer.h"
-#include "payload/pipeline/assemble.h"
 #include "payload/report/explain.h"
+#include "tools/xlp-build/verbs/assemble.h"
+#include "tools/xlp-build/verbs/remedies.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <map>
@@ -33,7 +34,8 @@ bool same_file(const fs::path& a, const fs::path& b) {
 }
 
 // Pairs of objects that differ. Two files make one pair.
-Result<std::vector<ObjectPair>> pairs_of(const fs::path& original, const fs::path& patched) {
+Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
+                                                   const fs::path& patched) {
     std::error_code error;
     const bool folders = fs::is_directory(original, error);
     if (folders != fs::is_directory(patched, error))
@@ -44,13 +46,14 @@ Result<std::vector<ObjectPair>> pairs_of(const fs::path& original, const fs::pat
                             "ORIG and PATCHED must be two objects or two folders.",
                             {}});
     if (!folders)
-        return std::vector<ObjectPair>{{original.filename().string(), {}, original, patched}};
-    std::map<std::string, ObjectPair> pairs;
+        return std::vector<pipeline::ObjectPair>{
+            {original.filename().string(), {}, original, patched}};
+    std::map<std::string, pipeline::ObjectPair> pairs;
     for (auto& [name, path] : objects_below(original))
         pairs[name].original = path;
     for (auto& [name, path] : objects_below(patched))
         pairs[name].patched = path;
-    std::vector<ObjectPair> differing;
+    std::vector<pipeline::ObjectPair> differing;
     for (auto& [name, pair] : pairs) {
         pair.name = name;
         if (pair.original.empty() || pair.patched.empty()
@@ -64,20 +67,19 @@ Result<std::vector<ObjectPair>> pairs_of(const fs::path& original, const fs::pat
 
 Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
                  Findings& findings) {
-    auto image = xen::Image::read(vm["xen-syms"].as<std::string>());
+    auto options =
+        read_payload_options(vm, fs::path(vm["output"].as<std::string>()).stem().string());
+    if (!options)
+        return fail(options);
+    auto image = read_image(vm);
     if (!image)
         return fail(image);
     auto pairs = pairs_of(vm["orig"].as<std::string>(), vm["patched"].as<std::string>());
     if (!pairs)
         return fail(pairs);
-    AssembleOptions options;
-    options.name = fs::path(vm["output"].as<std::string>()).stem().string();
-    options.jobs = std::max(1U, std::thread::hardware_concurrency());
-    if (vm.count("allow"))
-        options.allowances.granted = vm["allow"].as<std::vector<std::string>>();
-    if (vm.count("leave-out"))
-        options.left_out = vm["leave-out"].as<std::vector<std::string>>();
-    auto assembly = assemble(*pairs, *image, options);
+    options->jobs = std::max(1U, std::thread::hardware_concurrency());
+    auto assembly = assemble(*pairs, *image, std::move(*options),
+                             [](const pipeline::Need&) { return fs::path(); });
     if (!assembly)
         return fail(assembly);
     append(findings, assembly->findings);
@@ -85,10 +87,10 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
     if (auto ok = write_file(output, assembly->payload.bytes); !ok)
         return ok;
     doc["output"] = output;
-    doc.update(describe(*assembly));
-    for (const std::string& line : explain(*assembly))
+    doc.update(report::describe(*assembly));
+    for (const std::string& line : report::explain(*assembly))
         out.detail(line);
-    out.text(summary(*assembly, output));
+    out.text(report::summary(*assembly, output));
     return {};
 }
 
@@ -104,15 +106,12 @@ cli::Verb diff_verb() {
         "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
         "symbol file of the hypervisor that runs on the host")(
         "output,o", po::value<std::string>()->required()->value_name("FILE"),
-        "where the payload goes")(
-        "allow", po::value<std::vector<std::string>>()->value_name("CODE[:NAME]"),
-        "accept a refusal of this code, or of this code for one function or datum")(
-        "leave-out", po::value<std::vector<std::string>>()->value_name("FUNCTION"),
-        "let this function keep its old code, although it changed");
+        "where the payload goes");
+    add_payload_options(v.options);
     v.positional = {"orig", "patched"};
     v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
     v.run = run;
-    return v;
+    return with_options_named(std::move(v));
 }
 
 } // namespace xlp::build

@@ -18,14 +18,14 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
     auto object = elf::Object::read(path);
     if (!object)
         return fail(object);
-    auto found = inspect(*object, std::filesystem::path(path).filename());
+    auto found = report::inspect(*object, std::filesystem::path(path).filename());
     if (!found)
         return fail(found);
     doc.update(*found);
-    for (const std::string& line : to_lines(*found))
+    for (const std::string& line : report::to_lines(*found))
         out.text(line);
     if (vm.count("disassemble"))
-        for (const std::string& line : disassembly(*object))
+        for (const std::string& line : report::disassembly(*object))
             out.text(line);
     return {};
 }

@@ -5,12 +5,13 @@
 #include "payload/base/hash.h"
 #include "payload/base/json.h"
 #include "payload/elf/object.h"
-#include "payload/pipeline/assemble.h"
 #include "payload/report/explain.h"
 #include "tools/common/interrupt.h"
 #include "tools/common/process.h"
 #include "tools/xlp-build/compile/request.h"
+#include "tools/xlp-build/verbs/assemble.h"
 #include "tools/xlp-build/verbs/publish.h"
+#include "tools/xlp-build/verbs/remedies.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -33,25 +34,10 @@ std::string text(const po::variables_map& vm, const char* option) {
     return vm.count(option) ? vm[option].as<std::string>() : std::string();
 }
 
-Finding wrong_usage(std::string why) {
-    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
-}
-
 // The name that the payload is uploaded under: as given, or that of the first patch.
 std::string name_of(const po::variables_map& vm, const Request& request) {
     std::string name = text(vm, "name");
     return name.empty() ? request.patches.front().stem().string() : name;
-}
-
-Result<elf::BuildId> depends_of(const po::variables_map& vm) {
-    const std::string given = text(vm, "depends");
-    if (given.empty())
-        return elf::BuildId{};
-    auto id = from_hex(given);
-    if (!id || id->empty())
-        return fail(wrong_usage(
-            fmt::format("--depends takes a build-id in hexadecimal, not `{}'.", given)));
-    return *id;
 }
 
 // The source must be that of the hypervisor: a wrong one is told before anything is compiled.
@@ -69,11 +55,25 @@ Result<void> check_version(const Request& request, const xen::Image& image) {
                           {request.source.string(), {}, {}, 0}));
 }
 
-std::vector<ObjectPair> pairs_of(const Build& build) {
-    std::vector<ObjectPair> pairs;
+std::vector<pipeline::ObjectPair> pairs_of(const Build& build) {
+    std::vector<pipeline::ObjectPair> pairs;
     for (const CompiledUnit& c : build.units)
         pairs.push_back({c.unit.object, c.unit.source, c.original, c.patched});
     return pairs;
+}
+
+// A unit compiled in the way that a pass needs.
+Result<fs::path> compile_again(const Build& build, const pipeline::Need& need,
+                               const std::stop_token& stop) {
+    for (const CompiledUnit& c : build.units)
+        if (c.unit.object == need.unit)
+            switch (need.kind) {
+            case pipeline::Need::Kind::stable_lines:
+                return compile_stable(build, c.unit, stop);
+            case pipeline::Need::Kind::whole_sections:
+                return compile_whole(build, c.unit, stop);
+            }
+    return fs::path();
 }
 
 manifest::Manifest about(const po::variables_map& vm, const std::string& name) {
@@ -111,9 +111,9 @@ Result<std::vector<manifest::Input>> inputs_of(const po::variables_map& vm,
     return inputs;
 }
 
-Result<void> keep_objects(const fs::path& folder, const std::vector<ObjectPair>& pairs) {
+Result<void> keep_objects(const fs::path& folder, const std::vector<pipeline::ObjectPair>& pairs) {
     std::error_code error;
-    for (const ObjectPair& p : pairs)
+    for (const pipeline::ObjectPair& p : pairs)
         for (auto [side, path] : {std::pair{"original", p.original}, {"patched", p.patched}}) {
             if (path.empty())
                 continue;
@@ -135,13 +135,10 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     const Request request = read_request(vm);
     const std::string name = name_of(vm, request);
     const fs::path output = vm.count("output") ? text(vm, "output") : name + ".livepatch";
-    auto depends = depends_of(vm);
-    if (!depends)
-        return fail(depends);
-    std::optional<xen::Version> version;
-    if (vm.count("xen-version") && !(version = xen::parse_version(text(vm, "xen-version"))))
-        return fail(wrong_usage("--xen-version takes a version such as 4.17.5."));
-    auto image = xen::Image::read(text(vm, "xen-syms"), version);
+    auto options = read_payload_options(vm, name);
+    if (!options)
+        return fail(options);
+    auto image = read_image(vm);
     if (!image)
         return fail(image);
     if (auto ok = check_version(request, *image); !ok)
@@ -155,7 +152,7 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     if (!build)
         return fail(build);
     append(findings, build->findings);
-    const std::vector<ObjectPair> pairs = pairs_of(*build);
+    const std::vector<pipeline::ObjectPair> pairs = pairs_of(*build);
     doc["xen_version"] = image->version().text();
     doc["xen_build_id"] = hex(image->build_id());
     doc["units"] = Json::array();
@@ -166,40 +163,27 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
             return ok;
 
     out.progress("Comparing");
-    AssembleOptions options;
-    options.name = name;
-    options.depends = *depends;
-    options.jobs = request.toolchain.jobs;
-    options.allowances.granted = strings(vm, "allow");
-    options.left_out = strings(vm, "leave-out");
+    options->jobs = request.toolchain.jobs;
     manifest::Manifest given = about(vm, name);
     given.inputs = std::move(*inputs);
-    options.modinfo = manifest::modinfo(given);
-    const auto recompile = [&](auto how) -> Recompile {
-        return [&, how](const ObjectPair& pair) -> Result<fs::path> {
-            for (const CompiledUnit& c : build->units)
-                if (c.unit.object == pair.name)
-                    return how(*build, c.unit, guard.token());
-            return fs::path();
-        };
-    };
-    options.compile_stable = recompile(compile_stable);
-    options.compile_whole = recompile(compile_whole);
-    auto assembly = assemble(pairs, *image, options);
+    options->modinfo = manifest::modinfo(given);
+    auto assembly = assemble(pairs, *image, std::move(*options), [&](const pipeline::Need& n) {
+        return compile_again(*build, n, guard.token());
+    });
     if (!assembly)
         return fail(assembly);
     append(findings, assembly->findings);
-    doc.update(describe(*assembly));
+    doc.update(report::describe(*assembly));
     if (auto ok = publish(output, given, *image, *assembly); !ok)
         return ok;
     doc["output"] = output.string();
     if (vm.count("report"))
-        if (auto ok = write_report(output, *image, text(vm, "report")); !ok)
+        if (auto ok = write_report(output, *image, assembly->verdict, text(vm, "report")); !ok)
             return ok;
     out.progress_end();
-    for (const std::string& line : explain(*assembly))
+    for (const std::string& line : report::explain(*assembly))
         vm.count("explain") ? out.text(line) : out.detail(line);
-    out.text(summary(*assembly, output));
+    out.text(report::summary(*assembly, output));
     return {};
 }
 
@@ -208,36 +192,33 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
 cli::Verb payload_verb() {
     cli::Verb v;
     v.name = "payload";
-    v.arguments = "--source DIR --patch FILE... --xen-syms FILE [-o FILE]";
-    v.summary = "build a payload from a patch";
+    v.arguments = "--base NAME|DIR PATCH... [-o FILE]\n"
+                  "       xlp-build payload --source DIR --xen-syms FILE PATCH... [-o FILE]";
+    v.summary = "build a payload from patches, which are applied in their order";
+    v.positional = {"patch..."};
     add_request_options(v.options);
+    add_payload_options(v.options);
     const auto list = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
     v.options.add_options()("xen-syms", one()->required()->value_name("FILE"),
                             "symbol file of the hypervisor that runs on the host")(
         "output,o", one()->value_name("FILE"), "where the payload goes (default: NAME.livepatch)")(
         "name", one()->value_name("NAME"), "payload's name (default: that of the first patch)")(
-        "depends", one()->value_name("BUILD_ID"),
-        "payload that this one is applied on top of (default: the hypervisor)")(
-        "xen-version", one()->value_name("VERSION"), "version, if xen-syms does not tell it")(
         "advisory", list()->value_name("XSA-NNN"), "advisory that the patch fixes (repeatable)")(
         "cve", list()->value_name("CVE-..."), "CVE that the patch fixes (repeatable)")(
         "title", one()->value_name("TEXT"),
         "one line for people")("supersedes", list()->value_name("BUILD_ID"),
                                "payload whose fixes this one contains (repeatable)")(
-        "allow", list()->value_name("CODE[:NAME]"),
-        "accept a refusal of this code, or of this code for one function or datum (repeatable)")(
-        "leave-out", list()->value_name("FUNCTION"),
-        "let this function keep its old code, although the patch changes it (repeatable)")(
         "explain", "say of everything in the payload why it is there")(
         "report", one()->value_name("FILE.html"), "also write a page about the payload")(
         "keep", one()->value_name("DIR"), "keep the compiled objects there");
     v.examples =
-        "  xlp-build payload --source xen-4.17.5 --patch xsa480.patch --config xen.config \\\n"
-        "      --xen-syms xen-syms-4.17 --advisory XSA-480 -o xsa480.livepatch\n"
+        "  xlp-build payload --base debian-12 xsa480.patch --advisory XSA-480\n"
+        "  xlp-build payload --source xen-4.17.5 --config xen.config --xen-syms xen-syms-4.17 \\\n"
+        "      xsa480.patch --advisory XSA-480 -o xsa480.livepatch\n"
         "  xlp-build payload ... --explain    # why is each function in it?\n";
     v.run = run_payload;
-    return v;
+    return with_options_named(std::move(v));
 }
 
 } // namespace xlp::build

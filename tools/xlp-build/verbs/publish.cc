@@ -21,7 +21,7 @@ Result<void> write_text(const fs::path& path, const std::string& text) {
 } // namespace
 
 Result<void> publish(const fs::path& output, const manifest::Manifest& given,
-                     const xen::Image& image, const Assembly& assembly) {
+                     const xen::Image& image, const pipeline::Assembly& assembly) {
     const Bytes& payload = assembly.payload.bytes;
     auto told = manifest::describe(payload, output.filename().string());
     if (!told)
@@ -35,8 +35,10 @@ Result<void> publish(const fs::path& output, const manifest::Manifest& given,
     m.xen_build_id = told->xen_build_id;
     m.functions = told->functions;
     m.xen_version = image.version().text();
+    if (assembly.partial)
+        m.partial = m.advisories;
     nlohmann::ordered_json json = manifest::to_json(m);
-    const Json reasons = describe(assembly);
+    const Json reasons = report::describe(assembly);
     json["contents"] = reasons["contents"];
     json["line_only"] = reasons["line_only"];
     json["left_out"] = reasons["left_out"];
@@ -52,10 +54,7 @@ Result<void> publish(const fs::path& output, const manifest::Manifest& given,
 }
 
 Result<void> write_report(const fs::path& payload, const xen::Image& image,
-                          const fs::path& output) {
-    auto bytes = read_file(payload);
-    if (!bytes)
-        return fail(bytes);
+                          const load::Verdict& verdict, const fs::path& output) {
     nlohmann::ordered_json manifest;
     std::error_code error;
     if (const fs::path beside = manifest::manifest_path(payload); fs::exists(beside, error)) {
@@ -64,9 +63,6 @@ Result<void> write_report(const fs::path& payload, const xen::Image& image,
             return fail(text);
         manifest = nlohmann::ordered_json::parse(text->begin(), text->end(), nullptr, false);
     }
-    load::Options options;
-    options.name = payload.stem().string();
-    const load::Verdict verdict = load::load(*bytes, image, options);
     const std::string page =
         report::html({payload.filename().string(), image, verdict, std::move(manifest)});
     return write_text(output, page);

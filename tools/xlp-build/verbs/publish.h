@@ -3,7 +3,7 @@
 #pragma once
 
 #include "payload/manifest/manifest.h"
-#include "payload/pipeline/assemble.h"
+#include "payload/pipeline/pipeline.h"
 
 #include <filesystem>
 
@@ -13,10 +13,10 @@ namespace xlp::build {
 // `given` says (name, title, advisories, inputs, tool), what the payload itself tells, and why
 // everything is in it. On failure neither is left behind.
 Result<void> publish(const std::filesystem::path& output, const manifest::Manifest& given,
-                     const xen::Image&, const Assembly&);
+                     const xen::Image&, const pipeline::Assembly&);
 
 // One HTML page about a payload on disk, with the reasons of its manifest if there is one.
 Result<void> write_report(const std::filesystem::path& payload, const xen::Image&,
-                          const std::filesystem::path& output);
+                          const load::Verdict&, const std::filesystem::path& output);
 
 } // namespace xlp::build

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-build report: one HTML page about a payload.
+#include "payload/base/file.h"
 #include "payload/base/json.h"
+#include "payload/pipeline/loader.h"
 #include "tools/xlp-build/verbs/publish.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
@@ -17,7 +19,13 @@ Result<void> run_report(const po::variables_map& vm, const cli::Output& out, Jso
     if (!image)
         return fail(image);
     const std::string output = vm["output"].as<std::string>();
-    if (auto ok = write_report(vm["payload"].as<std::string>(), *image, output); !ok)
+    const std::filesystem::path payload = vm["payload"].as<std::string>();
+    auto bytes = read_file(payload);
+    if (!bytes)
+        return fail(bytes);
+    const load::Verdict verdict =
+        pipeline::Loader(*image).load(*bytes, pipeline::upload_name(payload));
+    if (auto ok = write_report(payload, *image, verdict, output); !ok)
         return ok;
     doc["output"] = output;
     out.text(output);

@@ -4,10 +4,9 @@
 #include "payload/base/file.h"
 #include "payload/base/json.h"
 #include "payload/load/report.h"
-#include "payload/match/tables.h"
+#include "payload/pipeline/loader.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
-#include <filesystem>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -16,26 +15,19 @@ namespace xlp::build {
 namespace {
 
 namespace po = cli::po;
-namespace fs = std::filesystem;
-
-std::string payload_name(const fs::path& file) {
-    const std::string stem = file.stem().string();
-    return stem.empty() ? "payload" : stem;
-}
 
 struct Given {
     xen::Image image;
+    std::optional<xen::Version> version;
     std::optional<load::EfiMap> efi_map;
-    load::Options options;
-    // owns what options.below points to
-    std::vector<std::shared_ptr<const load::Loaded>> below;
 };
 
-Result<void> read_inputs(const po::variables_map& vm, Given& given) {
+Result<Given> read_inputs(const po::variables_map& vm) {
+    Given given;
     if (vm.count("xen-version")) {
         const std::string text = vm["xen-version"].as<std::string>();
-        given.options.version = xen::parse_version(text);
-        if (!given.options.version)
+        given.version = xen::parse_version(text);
+        if (!given.version)
             return fail(Finding{"usage",
                                 Severity::error,
                                 Failure::usage,
@@ -44,7 +36,7 @@ Result<void> read_inputs(const po::variables_map& vm, Given& given) {
                                 {}});
     }
     Findings findings;
-    auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.options.version);
+    auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.version);
     if (image)
         given.image = std::move(*image);
     else
@@ -58,35 +50,24 @@ Result<void> read_inputs(const po::variables_map& vm, Given& given) {
     }
     if (!findings.empty())
         return fail(std::move(findings));
-    given.options.efi_map = given.efi_map ? &*given.efi_map : nullptr;
-    given.options.rewritten = match::Tables::read(given.image).rewritten;
-    return {};
-}
-
-Result<load::Verdict> judge(const fs::path& file, Given& given) {
-    auto bytes = read_file(file);
-    if (!bytes)
-        return fail(bytes);
-    given.options.name = payload_name(file);
-    return load::load(*bytes, given.image, given.options);
+    return given;
 }
 
 // Those below are taken for applied, so they must be good themselves.
-Result<void> load_below(const po::variables_map& vm, Given& given, Findings& findings) {
+Result<void> load_below(const po::variables_map& vm, pipeline::Loader& loader, Findings& findings) {
     if (!vm.count("below"))
         return {};
     for (const std::string& file : vm["below"].as<std::vector<std::string>>()) {
-        auto verdict = judge(file, given);
-        if (!verdict)
-            return fail(verdict);
-        const bool good = verdict->good();
-        append(findings, std::move(verdict->findings));
+        auto bytes = read_file(file);
+        if (!bytes)
+            return fail(bytes);
+        load::Verdict verdict = loader.apply(*bytes, pipeline::upload_name(file));
+        const bool good = verdict.good();
+        append(findings, std::move(verdict.findings));
         if (!good)
             return fail(refusal(
                 "load.stack.below", "The payload below could not be loaded, or should not be.",
                 "Give --below from the bottom of the stack upwards.", {file, {}, {}, 0}));
-        given.below.push_back(verdict->loaded);
-        given.options.below.push_back(given.below.back().get());
     }
     return {};
 }
@@ -95,22 +76,24 @@ Result<void> verify(const po::variables_map& vm, const cli::Output& out, Json& d
                     Findings& findings) {
     const std::string file = vm["payload"].as<std::string>();
     doc["payload"] = file;
-    Given given;
-    if (auto read = read_inputs(vm, given); !read)
-        return read;
-    doc["xen"] = {{"version", given.image.version().text()},
-                  {"build_id", hex(given.image.build_id())}};
-    if (auto loaded = load_below(vm, given, findings); !loaded)
+    auto given = read_inputs(vm);
+    if (!given)
+        return fail(given);
+    const xen::Image& image = given->image;
+    doc["xen"] = {{"version", image.version().text()}, {"build_id", hex(image.build_id())}};
+    pipeline::Loader loader(image, given->version, std::move(given->efi_map));
+    if (auto loaded = load_below(vm, loader, findings); !loaded)
         return loaded;
-    auto verdict = judge(file, given);
-    if (!verdict)
-        return fail(verdict);
-    doc.update(load::to_json(*verdict));
-    out.text(fmt::format("{} on Xen {}, build-id {}", file, given.image.version().text(),
-                         hex(given.image.build_id())));
-    for (const std::string& line : load::to_lines(*verdict))
+    auto bytes = read_file(file);
+    if (!bytes)
+        return fail(bytes);
+    load::Verdict verdict = loader.load(*bytes, pipeline::upload_name(file));
+    doc.update(load::to_json(verdict));
+    out.text(fmt::format("{} on Xen {}, build-id {}", file, image.version().text(),
+                         hex(image.build_id())));
+    for (const std::string& line : load::to_lines(verdict))
         out.text(line);
-    append(findings, std::move(verdict->findings));
+    append(findings, std::move(verdict.findings));
     out.text(has_errors(findings) ? "verdict: do not load it" : "verdict: good");
     return {};
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The account of a patch: every function, datum, table and array of both programs, and what became
+// of it. What differs and ends nowhere is a refusal: no part of a fix is lost without a word.
+#pragma once
+
+#include "payload/diff/select.h"
+
+#include <compare>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xlp::diff {
+
+enum class Fate {
+    same,      // the hypervisor's own serves
+    line_only, // differs in line numbers alone
+    replaced,  // led to new code
+    carried,   // in the payload
+    bound,     // defined anew; the hypervisor's own serves
+    boot,      // boot-time code or data
+    unused,    // new, and nothing that the payload holds uses it
+    removed,   // gone after the patch; what used it changed
+    hook,      // run when the payload is loaded, applied or reverted
+    finding    // a finding speaks of it
+};
+std::string_view text(Fate);
+
+// One entry, of what is not simply the same.
+struct Accounted {
+    std::string unit, name;
+    std::string_view kind; // "function", "datum", "array"
+    Fate fate{};
+};
+
+struct Account {
+    std::map<std::string_view, std::map<Fate, std::size_t>> counts; // by kind
+    std::vector<Accounted> entries; // those that are not the same, in the order of the program
+    Findings unsettled;             // `account.lost' for each thing that ends nowhere
+};
+
+// `said`: all findings so far.
+Account account_for(const Program&, const Selection&, const Binder&, const Findings& said);
+
+} // namespace xlp::diff
