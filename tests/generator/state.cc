@@ -67,8 +67,9 @@ std::uint64_t address_of(const Variable& v, const xen::Image& image) {
 }
 
 bool is_writable(std::uint64_t at, const xen::Image& image) {
+    // the linker makes .rodata writable where it gathers tables of addresses, too
     const elf::Section* s = image.section_at(at);
-    return s && (s->flags & SHF_WRITE);
+    return s && (s->flags & SHF_WRITE) && s->name != ".rodata";
 }
 
 } // namespace
