@@ -3,7 +3,7 @@
 #pragma once
 
 #include "tests/nested/differential/prediction.h"
-#include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 namespace xlp::differential {
 

@@ -3,7 +3,9 @@
 // takes steps, gives it the steps one by one, and writes down what comes back.
 #pragma once
 
-#include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/machine/machine.h"
+#include "tools/xlp-qa/machine/settings.h"
+#include "tools/xlp-qa/scenario/scenario.h"
 
 #include <functional>
 

@@ -2,7 +2,7 @@
 // Guests beside dom0 that stay alive and busy through every step of a run (`--guest`).
 #pragma once
 
-#include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 namespace xlp::qa {
 

@@ -2,8 +2,8 @@
 // What a payload, or a stack of payloads, has to live through: the scenario of `xlp-qa run`.
 #pragma once
 
-#include "tools/xlp-qa/machine/testbed.h"
 #include "tools/xlp-qa/scenario/inmates.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 namespace xlp::qa {
 

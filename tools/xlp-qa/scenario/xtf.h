@@ -2,7 +2,7 @@
 // Tests of the Xen Test Framework (XTF): small guests, each of which ends in a word of its own.
 #pragma once
 
-#include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 namespace xlp::qa {
 

@@ -2,8 +2,8 @@
 // Outcomes for people (text), for programs (JSON) and for CI (JUnit XML).
 #pragma once
 
-#include "tools/xlp-qa/machine/testbed.h"
 #include "tools/xlp-qa/scenario/prove.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 #include <nlohmann/json_fwd.hpp>
 

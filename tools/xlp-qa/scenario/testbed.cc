@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "tools/xlp-qa/machine/testbed.h"
+#include "tools/xlp-qa/scenario/testbed.h"
 
 #include "payload/base/file.h"
 #include "payload/base/hash.h"
