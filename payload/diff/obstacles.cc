@@ -201,7 +201,7 @@ void Survey::check_names(std::size_t unit) {
     if (!u.original || u.original->assembly())
         return;
     for (const Atom& o : u.original->atoms()) {
-        if (o.aliases.empty() || o.anonymous())
+        if (o.aliases.empty() || o.anonymous() || !o.is_function())
             continue;
         std::optional<Place> first;
         std::string_view by;

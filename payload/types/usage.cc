@@ -118,6 +118,34 @@ void UsageGraph::find_reached() {
     }
 }
 
+// What each function itself has to do with the type; adds to the evidence.
+std::vector<Use> UsageGraph::direct_uses(const std::vector<unsigned>& hops,
+                                         Evidence& evidence) const {
+    std::vector<Use> uses(model_.functions.size(), {unreachable, false});
+    for (FunctionId f = 0; f < model_.functions.size(); ++f) {
+        for (const std::uint32_t v : model_.functions[f].touched)
+            if (const Handled h = handled(model_.variables[v].type); h.core)
+                uses[f].hops = std::min(uses[f].hops, hops[h.core]);
+        for (const Mention& m : model_.functions[f].mentions) {
+            const Handled h = handled(m.type);
+            if (!h.core || hops[h.core] == unreachable)
+                continue;
+            uses[f].hops = std::min(uses[f].hops, hops[h.core]);
+            if (hops[h.core] > 0)
+                continue;
+            if (m.as == Mention::As::parameter)
+                evidence.parameter = true;
+            else if (m.as == Mention::As::result)
+                evidence.returned |= h.pointer;
+            else if (h.pointer)
+                evidence.local_pointer = true;
+            else
+                evidence.automatic = uses[f].creates = true;
+        }
+    }
+    return uses;
+}
+
 Usage UsageGraph::of(TypeId type) const {
     // pointers to follow from each type until this one is met
     std::vector<unsigned> hops(model_.types.size(), unreachable);
@@ -147,28 +175,7 @@ Usage UsageGraph::of(TypeId type) const {
         usage.evidence.static_value |= !h.pointer && h.core && hops[h.core] == 0;
     }
 
-    std::vector<Use> uses(model_.functions.size(), {unreachable, false});
-    for (FunctionId f = 0; f < model_.functions.size(); ++f) {
-        for (const std::uint32_t v : model_.functions[f].touched)
-            if (const Handled h = handled(model_.variables[v].type); h.core)
-                uses[f].hops = std::min(uses[f].hops, hops[h.core]);
-        for (const Mention& m : model_.functions[f].mentions) {
-            const Handled h = handled(m.type);
-            if (!h.core || hops[h.core] == unreachable)
-                continue;
-            uses[f].hops = std::min(uses[f].hops, hops[h.core]);
-            if (hops[h.core] > 0)
-                continue;
-            if (m.as == Mention::As::parameter)
-                usage.evidence.parameter = true;
-            else if (m.as == Mention::As::result)
-                usage.evidence.returned |= h.pointer;
-            else if (h.pointer)
-                usage.evidence.local_pointer = true;
-            else
-                usage.evidence.automatic = uses[f].creates = true;
-        }
-    }
+    const std::vector<Use> uses = direct_uses(hops, usage.evidence);
     for (FunctionId f = 0; f < model_.functions.size(); ++f) {
         const Function& function = model_.functions[f];
         if (function.symbol.empty())

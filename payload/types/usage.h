@@ -79,6 +79,7 @@ private:
     std::vector<bool> reached_; // by TypeId: from variables with static storage
 
     Handled handled(TypeId) const;
+    std::vector<Use> direct_uses(const std::vector<unsigned>& hops, Evidence&) const;
     void find_edges();
     void find_reached();
 };

@@ -107,11 +107,6 @@ void Operator::wait_before(unsigned attempt, Nanoseconds timeout, bool expired) 
 }
 
 Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t flags, bool once) {
-    const auto vanished = [&] {
-        return fail(environment("host.vanished", "The payload was there, and is gone.",
-                                "See that no other tool is patching this host.",
-                                {{}, name, {}, 0}));
-    };
     auto before = settled(name);
     if (!before)
         return fail(before);
@@ -125,67 +120,80 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
     if (doubtful)
         say(fmt::format("{}: reported in progress without end; asking the hypervisor", name));
 
-    Nanoseconds timeout = once ? limits_.ceiling : std::min(limits_.timeout, limits_.ceiling);
-    XenErrno last{EAGAIN};
-    bool expired = false;
-    bool scheduled = false;
-    unsigned not_on_top = 0;
+    Attempts a{action, name, flags, once,
+               once ? limits_.ceiling : std::min(limits_.timeout, limits_.ceiling)};
     for (unsigned attempt = 1; attempt <= limits_.attempts; ++attempt) {
         if (attempt > 1) {
-            wait_before(attempt, timeout, expired);
+            wait_before(attempt, a.timeout, a.expired);
             if (stopped())
                 return fail(interrupted());
             say(fmt::format("{}: {} ended in {}, attempt {} of {} with {}", name, to_string(action),
-                            errno_name(last.code), attempt, limits_.attempts,
-                            milliseconds_text(timeout)));
+                            errno_name(a.last.code), attempt, limits_.attempts,
+                            milliseconds_text(a.timeout)));
         }
-        const Nanoseconds begun = clock_.now();
-        expired = false;
-        auto sent = xen_.act(action, name, static_cast<std::uint32_t>(timeout.count()), flags);
-        scheduled = sent.has_value();
-        if (!sent) {
-            last = sent.error();
-            if (last.code != EBUSY && last.code != EINTR && last.code != EAGAIN
-                && last.code != ENOENT)
-                break;
-        }
-        // refused as busy, nothing of ours is scheduled, whatever the status says
-        const bool busy = !sent && last.code == EBUSY;
-        auto status = busy ? look(name) : settle(name, timeout + limits_.settle);
-        if (!status)
-            return fail(status);
-        if (scheduled && action != Action::unload) {
-            const Nanoseconds took = std::min(clock_.now() - begun, timeout);
-            cost_.longest = std::max(cost_.longest, took);
-            cost_.stalled += took;
-        }
-        if (!*status)
-            return action == Action::unload ? Result<bool>(true) : Result<bool>(vanished());
-        const Status s = **status;
-        // Xen accepted the action and nothing is scheduled: a -EAGAIN beside the state that was
-        // asked for is a stale one, for a scheduled action would have made Xen say EBUSY
-        if (reached(action, s) && (s.rc == 0 || (scheduled && s.rc == -EAGAIN)))
+        auto next = try_once(a);
+        if (!next)
+            return fail(next);
+        if (*next == Next::done)
             return !(doubtful && reached(action, *before));
-        // a refusal to schedule leaves -EAGAIN behind; without it, Xen did not get as far
-        if (busy && s.rc == 0 && action == Action::revert && ++not_on_top == 2)
-            break;
-        if (!scheduled)
-            continue;
-        if (s.rc == 0) {
-            last = {EAGAIN}; // it ended well and someone undid it
-            continue;
-        }
-        last = {-s.rc};
-        if (last.code == EBUSY) { // the rendezvous ran out of time
-            expired = true;
-            ++cost_.expired;
-            if (once)
-                break;
-            timeout = std::min(2 * timeout, limits_.ceiling);
-        } else if (last.code != EAGAIN)
+        if (*next == Next::give_up)
             break;
     }
-    return fail(explain_action(action, name, last, scheduled));
+    return fail(explain_action(action, name, a.last, a.scheduled));
+}
+
+Result<Operator::Next> Operator::try_once(Attempts& a) {
+    const Nanoseconds begun = clock_.now();
+    a.expired = false;
+    auto sent = xen_.act(a.action, a.name, static_cast<std::uint32_t>(a.timeout.count()), a.flags);
+    a.scheduled = sent.has_value();
+    if (!sent) {
+        a.last = sent.error();
+        if (a.last.code != EBUSY && a.last.code != EINTR && a.last.code != EAGAIN
+            && a.last.code != ENOENT)
+            return Next::give_up;
+    }
+    // refused as busy, nothing of ours is scheduled, whatever the status says
+    const bool busy = !sent && a.last.code == EBUSY;
+    auto status = busy ? look(a.name) : settle(a.name, a.timeout + limits_.settle);
+    if (!status)
+        return fail(status);
+    if (a.scheduled && a.action != Action::unload) {
+        const Nanoseconds took = std::min(clock_.now() - begun, a.timeout);
+        cost_.longest = std::max(cost_.longest, took);
+        cost_.stalled += took;
+    }
+    if (!*status && a.action == Action::unload)
+        return Next::done;
+    if (!*status)
+        return fail(environment("host.vanished", "The payload was there, and is gone.",
+                                "See that no other tool is patching this host.",
+                                {{}, a.name, {}, 0}));
+    return weigh(a, **status, busy);
+}
+
+Operator::Next Operator::weigh(Attempts& a, const Status& s, bool busy) {
+    // Xen accepted the action and nothing is scheduled: a -EAGAIN beside the state that was asked
+    // for is a stale one, for a scheduled action would have made Xen say EBUSY
+    if (reached(a.action, s) && (s.rc == 0 || (a.scheduled && s.rc == -EAGAIN)))
+        return Next::done;
+    // a refusal to schedule leaves -EAGAIN behind; without it, Xen did not get as far
+    if (busy && s.rc == 0 && a.action == Action::revert && ++a.not_on_top == 2)
+        return Next::give_up;
+    if (!a.scheduled)
+        return Next::again;
+    if (s.rc == 0) {
+        a.last = {EAGAIN}; // it ended well and someone undid it
+        return Next::again;
+    }
+    a.last = {-s.rc};
+    if (a.last.code == EBUSY) { // the rendezvous ran out of time
+        a.expired = true;
+        ++cost_.expired;
+        a.timeout = std::min(2 * a.timeout, limits_.ceiling);
+        return a.once ? Next::give_up : Next::again;
+    }
+    return a.last.code == EAGAIN ? Next::again : Next::give_up;
 }
 
 } // namespace xlp::host

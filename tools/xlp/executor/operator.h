@@ -9,6 +9,7 @@
 #include "tools/xlp/executor/clock.h"
 #include "tools/xlp/hypervisor/hypervisor.h"
 
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <string>
@@ -57,6 +58,22 @@ public:
     const Cost& cost() const { return cost_; }
 
 private:
+    // An action that is tried until it is done, and what the last try left.
+    struct Attempts {
+        Action action;
+        const std::string& name;
+        std::uint32_t flags = 0;
+        bool once = false;
+        Nanoseconds timeout{0};
+        XenErrno last{EAGAIN};
+        bool expired = false;   // the rendezvous ran out of time
+        bool scheduled = false; // Xen accepted it
+        unsigned not_on_top = 0;
+    };
+    enum class Next { done, again, give_up };
+
+    Result<Next> try_once(Attempts&);
+    Next weigh(Attempts&, const Status&, bool busy);
     void wait_before(unsigned attempt, Nanoseconds timeout, bool expired);
     Result<std::optional<Status>> settle(const std::string& name, Nanoseconds limit);
     bool reached(Action, const std::optional<Status>&) const;
