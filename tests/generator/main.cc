@@ -146,7 +146,7 @@ void print(const Tally& t, double seconds) {
     fmt::print("\n{:28} {:>6} {:>8} {:>6} {:>7} {:>8}\n", "edit", "good", "refused", "told",
                "fault", "invalid");
     for (const auto& [kind, list] : t.kinds) {
-        auto n = [&](Outcome o) { return list.contains(o) ? list.at(o) : 0; };
+        auto n = [&of = list](Outcome o) { return of.contains(o) ? of.at(o) : 0; };
         fmt::print("{:28} {:>6} {:>8} {:>6} {:>7} {:>8}\n", kind, n(Outcome::good),
                    n(Outcome::refused), n(Outcome::told),
                    n(Outcome::differs) + n(Outcome::crash) + n(Outcome::broken),
