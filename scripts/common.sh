@@ -46,15 +46,16 @@ debian_release() {
 # build_preset PRESET [CMAKE-ARGUMENT...]: configures build/PRESET and builds it, in the repository's
 # root. One way for all scripts, so that none makes the other build anew.
 build_preset() {
+    configure_preset "$1" && cmake --build "build/$1" -j "$(nproc)" "${@:2}"
+}
+configure_preset() {
     local preset=$1 launcher=()
-    shift
     if command -v ccache >/dev/null; then
         launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
         # what ccache asks for before it keeps what precompiled headers went into
         export CCACHE_SLOPPINESS=pch_defines,time_macros
     fi
-    cmake -G Ninja --preset "$preset" "${launcher[@]}" &&
-        cmake --build "build/$preset" -j "$(nproc)" "$@"
+    cmake -G Ninja --preset "$preset" "${launcher[@]}"
 }
 
 # fetch_open_xen TOP [ARGUMENT...]: Debian's Xen in which the hole that our example closes is still

@@ -20,7 +20,7 @@ namespace {
 // A change to how states are made, or to what the guest does, makes older states unfit.
 constexpr char state_format[] = "2";
 
-constexpr std::size_t states_kept = 4; // some 90 MB each
+constexpr std::size_t states_kept = 4; // some 170 MB each
 constexpr std::size_t images_kept = 8;
 
 // As a package unpacks: boot/vmlinuz-VERSION beside lib/modules/VERSION.
