@@ -27,7 +27,10 @@ public:
                const Findings& said)
         : program_(program), selection_(selection), binder_(binder) {
         for (const Finding& f : said)
-            named_.insert({f.where.file, f.where.function});
+            if (f.code == "select.left-out")
+                left_out_.insert({f.where.file, f.where.function});
+            else if (f.severity != Severity::note)
+                named_.insert({f.where.file, f.where.function});
         for (const Unit& u : program.units)
             for (const auto& [patched, original] : u.moved)
                 moved_.insert(original);
@@ -69,7 +72,8 @@ private:
     const Selection& selection_;
     const Binder& binder_;
     std::set<std::pair<std::string, std::string>> named_; // by findings: unit, function or datum
-    std::set<Place> moved_;                               // originals that live elsewhere now
+    std::set<std::pair<std::string, std::string>> left_out_;
+    std::set<Place> moved_; // originals that live elsewhere now
     Account account_;
 };
 
@@ -92,6 +96,8 @@ std::optional<Fate> Accountant::fate_of_added(const Unit& u, const Atom& a) cons
 std::optional<Fate> Accountant::fate_of(std::size_t unit, const Atom& a) const {
     const Unit& u = program_.units[unit];
     const State state = u.state(a.id);
+    if (left_out_.contains({u.name, a.label()}))
+        return Fate::left_out;
     if (state == State::added && a.is_function() && fate_of_added(u, a) == std::nullopt)
         return std::nullopt; // carried or not
     if (const auto it = selection_.index.find({unit, a.id}); it != selection_.index.end())
@@ -125,13 +131,14 @@ void Accountant::settle(std::size_t unit, const Atom& a) {
     account_.unsettled.push_back(refusal(
         "account.lost",
         again ? "The hypervisor has a function of this name already, as an alias of another or "
-                "from a file that is not compared: what uses that one would keep it."
+                "in a file that was not compared: what calls that one would go on calling it."
               : "It differs after the patch, and nothing that the payload holds brings the "
                 "difference into the running hypervisor.",
-        again ? "Keep it what it is in the original, or let the patch touch the file that has it "
-                "there, with an empty line for example."
-              : "If the fix does not depend on it, allow this refusal; otherwise bring it into "
-                "effect with a hook (xen-patches/examples), or reboot.",
+        again
+            ? "Leave it as it is in the original, or let the patch touch the file that defines it "
+              "there, with an empty line for example."
+            : "If the fix does not depend on it, allow this refusal; otherwise bring it into "
+              "effect with a hook (xen-patches/examples), or reboot.",
         {u.name, a.label(), u.source, 0}));
 }
 
@@ -157,6 +164,8 @@ std::string_view text(Fate f) {
         return "removed";
     case Fate::hook:
         return "hook";
+    case Fate::left_out:
+        return "left out";
     case Fate::finding:
         return "finding";
     }

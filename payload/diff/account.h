@@ -23,7 +23,8 @@ enum class Fate {
     unused,    // new, and nothing that the payload holds uses it
     removed,   // gone after the patch; what used it changed
     hook,      // run when the payload is loaded, applied or reverted
-    finding    // a finding speaks of it
+    left_out,  // keeps its old code, as was asked for
+    finding    // a warning or an error speaks of it
 };
 std::string_view text(Fate);
 

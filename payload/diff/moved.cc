@@ -32,46 +32,85 @@ const Place* find(const Lost& lost, std::string_view name, std::size_t not_from)
     return it != lost.end() && it->second && it->second->unit != not_from ? &*it->second : nullptr;
 }
 
+// From one unit to another.
 class Move {
 public:
-    Move(const Unit& home, Unit& now, std::size_t from)
-        : home_(home), now_(now), from_(from), twins_(correlate(*home.original, *now.patched)),
-          comparison_(*home.original, *now.patched, twins_) {}
+    Move(Program& program, std::size_t from, std::size_t to)
+        : program_(program), from_(from), to_(to), twins_(correlate(home(), *now().patched)),
+          comparison_(home(), *now().patched, twins_) {}
+    Move(const Move&) = delete;
+    Move& operator=(const Move&) = delete;
 
     void make(atom::AtomId original, atom::AtomId patched) {
-        now_.moved[patched] = {from_, original};
-        const Atom& o = home_.original->atom(original);
-        const Atom& p = now_.patched->atom(patched);
+        now().moved[patched] = {from_, original};
+        const Atom& p = now().patched->atom(patched);
+        if (p.is_function())
+            functions_.push_back(patched);
         take_along(p);
-        auto d = comparison_.difference(o, p);
-        now_.states[patched] = d ? State::changed : State::same;
-        if (!d)
-            return;
-        d->why += fmt::format(", and it moved here from {}",
-                              home_.source.empty() ? home_.name : home_.source);
-        now_.differences[patched] = std::move(*d);
+        auto d = comparison_.difference(home().atom(original), p);
+        now().states[patched] = d ? State::changed : State::same;
+        if (d)
+            changed(patched, std::move(*d));
     }
 
-private:
-    // The static variables and tables of a function.
-    void take_along(const Atom& function) {
-        for (const atom::Reference& r : function.references) {
-            if (r.atom == no_atom || now_.states[r.atom] != State::added
-                || now_.moved.contains(r.atom))
+    // Once all moves are made: a function that means other things in its new unit than it did,
+    // though they have the same names there, changed.
+    void check_targets() {
+        for (atom::AtomId id : functions_) {
+            const Atom& f = now().patched->atom(id);
+            if (now().states[id] != State::same)
                 continue;
-            const Atom& p = now_.patched->atom(r.atom);
-            const atom::AtomId original = twins_.original_of[p.id];
-            if (p.anonymous() || !is_data(p) || original == no_atom)
-                continue;
-            make(original, p.id);
+            for (const atom::Reference& r : f.references)
+                if (r.atom != no_atom && !means_the_same(now().patched->atom(r.atom))) {
+                    now().states[id] = State::changed;
+                    changed(id, {Difference::What::reference, r.offset, r.offset,
+                                 fmt::format("its `{}' is another one",
+                                             now().patched->atom(r.atom).label())});
+                    break;
+                }
         }
     }
 
-    const Unit& home_;
-    Unit& now_;
-    std::size_t from_;
+private:
+    const atom::Module& home() const { return *program_.units[from_].original; }
+    Unit& now() { return program_.units[to_]; }
+
+    // The static variables that a function leaves nobody, and its tables.
+    void take_along(const Atom& function) {
+        for (const atom::Reference& r : function.references) {
+            if (r.atom == no_atom || now().states[r.atom] != State::added
+                || now().moved.contains(r.atom))
+                continue;
+            const Atom& p = now().patched->atom(r.atom);
+            const atom::AtomId original = twins_.original_of[p.id];
+            if (p.anonymous() || !is_data(p) || original == no_atom)
+                continue;
+            if (p.section_class == SectionClass::constant
+                || program_.vanished(from_, home().atom(original)))
+                make(original, p.id);
+        }
+    }
+
+    bool means_the_same(const Atom& target) {
+        const atom::AtomId original = twins_.original_of[target.id];
+        if (target.anonymous() || original == no_atom
+            || program_.origin({to_, target.id}) == Place{from_, original})
+            return true;
+        return target.section_class == SectionClass::constant
+               && !comparison_.difference(home().atom(original), target);
+    }
+
+    void changed(atom::AtomId patched, Difference d) {
+        const Unit& u = program_.units[from_];
+        d.why += fmt::format(", and it moved here from {}", u.source.empty() ? u.name : u.source);
+        now().differences[patched] = std::move(d);
+    }
+
+    Program& program_;
+    std::size_t from_, to_;
     Correlation twins_;
     Comparison comparison_;
+    std::vector<atom::AtomId> functions_; // of `to'
 };
 
 } // namespace
@@ -85,6 +124,7 @@ void Program::find_moved() {
                     for (std::string_view name : o.names())
                         if (auto [it, fresh] = lost.try_emplace(name, Place{i, o.id}); !fresh)
                             it->second.reset();
+    std::map<std::pair<std::size_t, std::size_t>, Move> moves; // from, to
     for (std::size_t i = 0; i < units.size(); ++i) {
         Unit& u = units[i];
         if (!u.patched)
@@ -98,13 +138,16 @@ void Program::find_moved() {
                 if (!from)
                     continue;
                 if (!known)
-                    Move(units[from->unit], u, from->unit).make(from->atom, p.id);
+                    moves.try_emplace({from->unit, i}, *this, from->unit, i)
+                        .first->second.make(from->atom, p.id);
                 else if (p.is_function() && *from != origin({i, p.id}))
                     u.aliased.emplace_back(*from, p.id);
                 known = true;
             }
         }
     }
+    for (auto& [way, move] : moves)
+        move.check_targets();
 }
 
 } // namespace xlp::diff

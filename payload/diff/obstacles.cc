@@ -194,18 +194,29 @@ std::optional<Place> Survey::defined(std::size_t unit, std::string_view name) co
     return program_.global(name);
 }
 
-// Names that share one address in the hypervisor must lead to one place after the patch, for a jump
-// at that address can lead to one only.
+// What is there under several names; an empty array shares its address with what follows it, and is
+// no name of that.
+std::vector<std::string_view> shared_names(const atom::Module& m, const Atom& a) {
+    std::vector<std::string_view> names;
+    for (const elf::Symbol& s : m.object().symbols())
+        if (s.section == a.section && s.value == a.begin && s.size && !s.name.empty()
+            && (s.type == STT_FUNC || s.type == STT_OBJECT))
+            names.push_back(s.name);
+    return names;
+}
+
+// Names that share one address in the hypervisor must lead to one place after the patch: a jump at
+// that address leads to one only, and so does what holds the address of a variable.
 void Survey::check_names(std::size_t unit) {
     const Unit& u = program_.units[unit];
     if (!u.original || u.original->assembly())
         return;
     for (const Atom& o : u.original->atoms()) {
-        if (o.aliases.empty() || o.anonymous() || !o.is_function())
+        if (o.aliases.empty() || o.anonymous())
             continue;
         std::optional<Place> first;
         std::string_view by;
-        for (std::string_view name : o.names()) {
+        for (std::string_view name : shared_names(*u.original, o)) {
             const auto place = defined(unit, name);
             if (!place)
                 continue;

@@ -255,7 +255,8 @@ Findings Program::leave_out(const std::vector<std::string>& names) {
                 findings.push_back(warning(
                     "select.left-out",
                     "The patch changes this function, and it keeps its old code, as was asked "
-                    "for. Old and new code run beside each other then.",
+                    "for. Old and new code run beside each other then, and the payload counts as "
+                    "a part of the fix.",
                     "Be sure that the fix does not depend on it, and that it works with what the "
                     "patch changes elsewhere.",
                     {u.name, a.label(), u.source, 0}));

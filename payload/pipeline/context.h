@@ -14,6 +14,9 @@
 namespace xlp::pipeline {
 
 struct Context {
+    Context(std::vector<ObjectPair> p, const xen::Image& i, Options o)
+        : pairs(std::move(p)), image(i), options(std::move(o)) {}
+
     std::vector<ObjectPair> pairs;
     const xen::Image& image;
     Options options;
@@ -21,8 +24,8 @@ struct Context {
     Needs needs; // of the passes since the last stop
     std::map<Need, atom::Module> supplied;
 
-    diff::Program program;                         // read, compare
-    std::unique_ptr<SourceLines> lines;            // read
+    diff::Program program; // read, compare
+    std::unique_ptr<SourceLines> lines = std::make_unique<SourceLines>();
     std::optional<diff::Binder> binder;            // select
     diff::Selection selection;                     // select
     std::vector<match::Match> matches;             // match: of each original that was compiled

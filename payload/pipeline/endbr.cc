@@ -2,20 +2,11 @@
 // Where the hypervisor is built for indirect branch tracking, whatever is called through a pointer
 // begins with ENDBR64.
 #include "payload/pipeline/passes.h"
+#include "payload/xen/abi.h"
 
-#include <cstring>
 #include <set>
 
 namespace xlp::pipeline {
-
-namespace {
-
-bool begins_with_endbr(const atom::Atom& a) {
-    static constexpr std::uint8_t endbr[] = {0xf3, 0x0f, 0x1e, 0xfa};
-    return a.bytes.size() >= sizeof endbr && std::memcmp(a.bytes.data(), endbr, sizeof endbr) == 0;
-}
-
-} // namespace
 
 Result<void> check_endbr(Context& c) {
     if (!c.image.has_ibt())
@@ -36,7 +27,7 @@ Result<void> check_endbr(Context& c) {
         look(h.unit, c.program.units[h.unit].patched->arrays()[h.index].references);
     for (diff::Place p : taken) {
         const atom::Atom& a = c.program.atom(p);
-        if (!a.is_function() || a.anonymous() || begins_with_endbr(a))
+        if (!a.is_function() || a.anonymous() || xen::abi::begins_with_endbr64(a.bytes))
             continue;
         const diff::Unit& u = c.program.units[p.unit];
         c.findings.push_back(refusal(

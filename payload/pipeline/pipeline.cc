@@ -36,12 +36,22 @@ constexpr Pass passes[] = {
 
 } // namespace
 
+namespace {
+
+// Refusals that speak of a part of the patch: where one is allowed, the payload is a part of the
+// fix.
+bool is_about_a_part(const Finding& f) {
+    return f.code == "init.half" || f.code == "init.bring-up" || f.code == "account.lost";
+}
+
+} // namespace
+
 Result<void> judge(Context& c) {
     c.lines->locate(c.program, c.findings);
     c.partial |= std::any_of(c.findings.begin(), c.findings.end(), [&](const Finding& f) {
-        return (f.code == "init.half" || f.code == "init.bring-up")
-               && c.options.allowances.covers(f);
+        return is_about_a_part(f) && c.options.allowances.covers(f);
     });
+    c.partial |= !c.options.left_out.empty();
     c.options.allowances.apply(c.findings);
     if (has_errors(c.findings))
         return fail(std::move(c.findings));
@@ -75,25 +85,7 @@ Result<void> emit_payload(Context& c) {
 }
 
 Pipeline::Pipeline(std::vector<ObjectPair> pairs, const xen::Image& image, Options options)
-    : context_(new Context{.pairs = std::move(pairs),
-                           .image = image,
-                           .options = std::move(options),
-                           .needs = {},
-                           .supplied = {},
-                           .program = {},
-                           .lines = std::make_unique<SourceLines>(),
-                           .binder = {},
-                           .selection = {},
-                           .matches = {},
-                           .wanted = {},
-                           .tables = {},
-                           .sites = {},
-                           .expectations = {},
-                           .account = {},
-                           .payload = {},
-                           .verdict = {},
-                           .partial = false,
-                           .findings = {}}) {}
+    : context_(std::make_unique<Context>(std::move(pairs), image, std::move(options))) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
 Pipeline::~Pipeline() = default;
 

@@ -60,10 +60,10 @@ struct Assembly {
     diff::Selection selection;
     diff::Account account;
     emit::Payload payload;
-    load::Verdict verdict;              // of the loader's model
-    std::vector<std::string> left_out;  // as in the options
-    bool partial = false;               // a part of the patch takes no effect, as was allowed
-    Findings findings;                  // warnings and notes
+    load::Verdict verdict;             // of the loader's model
+    std::vector<std::string> left_out; // as in the options
+    bool partial = false; // a part of the patch takes no effect, as was allowed or asked for
+    Findings findings;    // warnings and notes
     std::unique_ptr<SourceLines> lines; // of the program's objects
 };
 

@@ -46,6 +46,40 @@ TEST(Cases, AFunctionThatMovesToAnotherUnitIsReplacedThere) {
     EXPECT_THAT(lost(d), IsEmpty());
 }
 
+TEST(Cases, AFunctionThatMovesAwayFromAStaticHasOneOfItsOwn) {
+    const std::string moved = "static int hits;\nint moved(int x) { return hits += outside(x); }\n";
+    const std::string stays = "int b(int x) { return hits += x; }\n";
+    const std::string other = "int c(int x) { return x * 5; }\n";
+    Diff d({{source(moved + stays), source("static int hits;\n" + stays)},
+            {source(other, "other.c"), source(moved + other, "other.c")}});
+    EXPECT_THAT(d.replaced(), ElementsAre("moved"));
+    EXPECT_THAT(d.names(Role::new_data), ElementsAre("hits"));
+}
+
+TEST(Cases, AFunctionThatMovesToAnotherHelperOfThatNameChanges) {
+    const std::string moved = "int moved(int x) { return help(x) + 1; }\n";
+    const std::string help = "static noinline int help(int x) { return outside(x) + 1; }\n";
+    const std::string another = "static noinline int help(int x) { return outside(x) + 2; }\n";
+    const std::string b = "int b(int x) { return help(x); }\n",
+                      c = "int c(int x) { return help(x); }\n";
+    Diff d({{source(help + moved + b), source(help + b)},
+            {source(another + c, "other.c"), source(another + moved + c, "other.c")}});
+    EXPECT_THAT(d.replaced(), ElementsAre("moved"));
+    const Included* i = d.item("moved");
+    ASSERT_NE(i, nullptr);
+    bool its_own = false;
+    for (const atom::Reference& r : d.program().atom(i->place).references)
+        its_own |= d.binder().bind(i->place.unit, r).name == "other.c#help";
+    EXPECT_TRUE(its_own);
+}
+
+TEST(Cases, TwoNamesOfOneVariableDoNotBecomeTwoVariables) {
+    Diff d("int x[4]; extern int y[4] __attribute__((alias(\"x\")));\n"
+           "int a(int i) { y[i & 3] = i; return outside(x[0]); }",
+           "int x[4]; int y[4];\nint a(int i) { y[i & 3] = i + 1; return outside(x[0]); }");
+    EXPECT_THAT(d.codes(), Contains("select.alias"));
+}
+
 TEST(Cases, AnAliasOfAFixedFunctionLeadsToIt) {
     Diff d("int a(int x) { return outside(x) + 1; }\nint twin(int x) { return outside(x) * 9; }",
            "int a(int x) { return outside(x) + 2; }\n"
@@ -141,6 +175,17 @@ TEST(Cases, AChangedConstantThatNobodyComparedReadsIsNotLost) {
     Diff d("const int table[] = { 1, 2 };\nint a(int x) { return outside(x); }",
            "const int table[] = { 1, 3 };\nint a(int x) { return outside(x) + 1; }");
     EXPECT_THAT(lost(d), ElementsAre("table"));
+}
+
+TEST(Cases, ANoteAccountsForNothing) {
+    Diff d("const int table[] = { 1, 2 };\nint a(int x) { return outside(x); }",
+           "const int table[] = { 1, 3 };\nint a(int x) { return outside(x) + 1; }");
+    auto unsettled = [&](const Finding& said) {
+        return account_for(d.program(), d.selection(), d.binder(), {said}).unsettled.size();
+    };
+    const Where where{d.program().units[0].name, "table", {}, 0};
+    EXPECT_EQ(unsettled(note("some.note", "Of it.", {}, where)), 1U);
+    EXPECT_EQ(unsettled(warning("some.warning", "Of it.", {}, where)), 0U);
 }
 
 TEST(Cases, AllIsAccountedFor) {

@@ -42,25 +42,7 @@ protected:
     // What the passes up to the match say, with the original as `whole` compiles it where asked
     // for.
     std::vector<std::string> errors(const std::string& whole = {}) {
-        Context c{.pairs = {},
-                  .image = image_,
-                  .options = {},
-                  .needs = {},
-                  .supplied = {},
-                  .program = {},
-                  .lines = std::make_unique<SourceLines>(),
-                  .binder = {},
-                  .selection = {},
-                  .matches = {},
-                  .wanted = {},
-                  .tables = {},
-                  .sites = {},
-                  .expectations = {},
-                  .account = {},
-                  .payload = {},
-                  .verdict = {},
-                  .partial = false,
-                  .findings = {}};
+        Context c({}, image_, {});
         diff::Unit u;
         u.name = u.source = "unit.c";
         u.original = std::move(*tiny_.compile({text("3")}));
