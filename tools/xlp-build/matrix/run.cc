@@ -165,7 +165,8 @@ Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clon
     return {};
 }
 
-// A probe in C becomes a program that needs nothing of the dom0 that it runs in.
+// A probe in C becomes a program that needs nothing of the dom0 that it runs in. The hypervisor's own
+// public headers go before those of libxen-dev, whose interface versions may be another Xen's.
 Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
                             const fs::path& folder, const std::stop_token& stop) {
     p.base = r.hypervisor;
@@ -174,12 +175,18 @@ Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSetti
     if (r.probe.extension() != ".c")
         return {};
     p.probe = folder / "probe";
+    const fs::path headers = folder / "headers";
+    if (auto ok = make_folder(headers); !ok)
+        return ok;
+    std::error_code error;
+    fs::create_directory_symlink(fs::absolute(r.hypervisor.source) / "xen/include/public",
+                                 headers / "xen", error);
     Command c;
     c.argv = words(settings.toolchain.cc);
-    for (const char* word : {"-O2", "-static", "-o"})
-        c.argv.emplace_back(word);
-    c.argv.insert(c.argv.end(), {p.probe.string(), r.probe.string()});
+    c.argv.insert(c.argv.end(), {"-O2", "-static", "-I", headers.string(), "-o", p.probe.string(),
+                                 r.probe.string()});
     auto outcome = run_command(c, stop);
+    fs::remove_all(headers, error);
     if (!outcome)
         return fail(outcome);
     if (!outcome->ok())
