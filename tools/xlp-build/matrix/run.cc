@@ -165,8 +165,8 @@ Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clon
     return {};
 }
 
-// A probe in C becomes a program that needs nothing of the dom0 that it runs in. The hypervisor's own
-// public headers go before those of libxen-dev, whose interface versions may be another Xen's.
+// A probe in C becomes a program that needs nothing of the dom0 that it runs in. The hypervisor's
+// own public headers go before those of libxen-dev, whose interface versions may be another Xen's.
 Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
                             const fs::path& folder, const std::stop_token& stop) {
     p.base = r.hypervisor;
