@@ -28,7 +28,15 @@ Binding unresolved(std::string why) {
 } // namespace
 
 Binding Binder::in_image(std::string name) const {
-    const auto found = image_.find(name);
+    auto found = image_.find(name);
+    if (found.empty()) {
+        found = image_.find_added(name);
+        if (found.size() > 1)
+            return unresolved(
+                fmt::format("the payloads below have {} symbols `{}'", found.size(), name));
+        if (!found.empty())
+            name = found.front()->name;
+    }
     if (found.empty())
         return unresolved(fmt::format("the hypervisor has no symbol `{}'", name));
     if (found.front()->address != found.back()->address)
@@ -72,7 +80,7 @@ Binding Binder::bind_atom(Place p, bool direct) const {
             return carried(p);
         return in_image(*twin);
     }
-    if (changed)
+    if (changed || own_constants_.contains(*program_.origin(p)))
         return carried(p);
     Binding b = in_image(*twin);
     if (b.kind != Binding::Kind::image && a.section_class == SectionClass::constant)

@@ -6,6 +6,8 @@
 #include "payload/diff/program.h"
 #include "payload/xen/image.h"
 
+#include <set>
+
 namespace xlp::diff {
 
 struct Binding {
@@ -33,7 +35,12 @@ public:
     // the payload is gone.
     Binding bind(std::size_t unit, const atom::Reference&) const;
 
-    // The symbol of the running hypervisor that an atom of the original object became.
+    // Constants of originals that the hypervisor has otherwise, as a payload that is applied
+    // carries contents of its own: they are carried again.
+    void carry(std::set<Place> constants) { own_constants_ = std::move(constants); }
+
+    // The symbol of the running hypervisor, or of a payload that is applied, that an atom of the
+    // original object became.
     Binding in_image(const atom::Atom& original) const;
     Binding in_image(std::string name) const;
 
@@ -46,6 +53,7 @@ private:
 
     const Program& program_;
     const xen::Image& image_;
+    std::set<Place> own_constants_;
 };
 
 } // namespace xlp::diff

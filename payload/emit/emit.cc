@@ -48,7 +48,7 @@ private:
     void record(const diff::Included&, const diff::OldCode&);
     void notes();
     void metadata();
-    void name_functions();
+    void name_symbols();
     Spot replacements();
     Spot stub(const Binding& target);
     Result<Payload> finish();
@@ -121,7 +121,7 @@ Spot Emitter::stub(const Binding& target) {
     auto [it, fresh] = stubs_.try_emplace(target.name);
     if (fresh) {
         Bytes code(std::begin(xen::abi::endbr64), std::end(xen::abi::endbr64));
-        code.insert(code.end(), {0xe9, 0, 0, 0, 0}); // jmp rel32
+        code.insert(code.end(), {xen::abi::jump_opcode, 0, 0, 0, 0});
         it->second = out_.append(out_.open(".text", SHT_PROGBITS, text_flags, 16), code, 16);
         out_.relocate({it->second.section, it->second.offset + 5}, R_X86_64_PC32, target.name, -4);
     }
@@ -260,19 +260,20 @@ void Emitter::metadata() {
     out_.append(s, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, 1);
 }
 
-// Names serve Xen's backtraces. The loader lets a replacement have its old function's name; any
+// Names serve Xen's backtraces, and payloads that are built on top of this one: they look up its
+// new functions and variables. The loader lets a replacement have its old function's name; any
 // other name must be unlike all of the hypervisor's and other payloads', so it gets this payload's
 // mark at its end (finish()).
-void Emitter::name_functions() {
+void Emitter::name_symbols() {
     for (const diff::Included& item : selection_.items) {
         const Atom& a = program_.atom(item.place);
-        if (a.anonymous() || !a.is_function())
+        if (a.anonymous() || !(a.is_function() || item.role == Role::new_data))
             continue;
         const Spot spot = spots_.at(item.place);
         if (item.role != Role::replacement)
             named_anew_.push_back(static_cast<std::uint32_t>(out_.object().symbols.size()));
-        out_.name(spot, item.role == Role::replacement ? item.old_name : std::string(a.name),
-                  a.size, STT_FUNC);
+        out_.name(spot, item.role == Role::replacement ? item.old_name : a.xen_name(), a.size,
+                  a.is_function() ? STT_FUNC : STT_OBJECT);
     }
 }
 
@@ -308,7 +309,7 @@ Result<Payload> Emitter::run() {
     records();
     notes();
     metadata();
-    name_functions();
+    name_symbols();
     if (!findings_.empty())
         return fail(std::move(findings_));
     auto payload = finish();

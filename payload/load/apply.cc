@@ -55,7 +55,7 @@ void patch(Loading& l, FunctionRecord& f) {
     l.machine.read(at, f.replaced.data(), length);
     f.patch.assign(length, 0x90); // Xen takes longer no-operations of the same effect
     if (f.new_address) {
-        f.patch[0] = 0xe9;
+        f.patch[0] = xen::abi::jump_opcode;
         const auto displacement = static_cast<std::int32_t>(f.new_address - (at + jump_size));
         std::memcpy(f.patch.data() + 1, &displacement, sizeof displacement);
     }

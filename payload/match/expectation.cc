@@ -2,6 +2,7 @@
 #include "payload/match/expectation.h"
 
 #include "payload/base/bytes.h"
+#include "payload/match/trampoline.h"
 
 #include <algorithm>
 
@@ -21,9 +22,18 @@ std::optional<Bytes> expectation(const xen::Image& image, const Tables& tables, 
         if (it->end > address)
             length = it->begin > address ? it->begin - address : 0;
     const View bytes = image.bytes(address, length);
-    if (bytes.empty())
+    // where a payload's code lies, and so its fields, is not known before it is loaded
+    if (bytes.empty() || image.in_payload(address))
         return std::nullopt;
-    return Bytes(bytes.begin(), bytes.end());
+    Bytes expected(bytes.begin(), bytes.end());
+    if (image.replacement_of(address)) { // a jump, to somewhere
+        const std::uint64_t jump = jump_offset(image, address);
+        if (expected.size() <= jump)
+            return std::nullopt;
+        expected.resize(jump + 1);
+        expected[jump] = xen::abi::jump_opcode;
+    }
+    return expected;
 }
 
 } // namespace xlp::match

@@ -14,7 +14,8 @@ namespace xlp::match {
 inline constexpr std::size_t longest_expectation = 31; // LIVEPATCH_OPAQUE_SIZE
 
 // The first bytes of the function at `address`, up to `size`, 31, or the first byte that boot may
-// rewrite on some processor. Nothing if that leaves none, or the image has no bytes there.
+// rewrite on some processor; where a payload put a jump, up to the jump's first byte. Nothing if
+// that leaves none, the image has no bytes there, or it is a payload's function.
 std::optional<Bytes> expectation(const xen::Image&, const Tables&, Address address,
                                  std::uint64_t size);
 

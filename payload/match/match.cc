@@ -132,6 +132,8 @@ std::optional<Address> place_meant(const Reference& r, View linked, Address base
 std::vector<const xen::ImageSymbol*> candidates(const atom::Module& m, const Atom& a,
                                                 const xen::Image& image) {
     auto found = image.find(a.xen_name());
+    for (const xen::ImageSymbol* added : image.find_added(a.xen_name()))
+        found.push_back(added); // also the cold part of what a payload replaced
     for (auto alias = a.aliases.begin(); found.empty() && alias != a.aliases.end(); ++alias) {
         found = image.find(*alias);
         if (found.empty() && !a.file.empty())
@@ -179,13 +181,17 @@ std::string Matcher::meaning(const Reference& r) const {
 }
 
 bool Matcher::means(const Reference& r, Address target) const {
+    auto is_target = [&](const xen::ImageSymbol* s) {
+        const xen::ImageSymbol* now = image_.replacement_of(s->address);
+        return s->address == target || (now && now->address == target);
+    };
     if (r.atom != atom::no_atom)
-        return std::any_of(names_[r.atom].begin(), names_[r.atom].end(),
-                           [&](const auto* s) { return s->address == target; });
-    const auto symbols = image_.find(r.external);
+        return std::any_of(names_[r.atom].begin(), names_[r.atom].end(), is_target);
+    auto symbols = image_.find(r.external);
+    for (const xen::ImageSymbol* added : image_.find_added(r.external))
+        symbols.push_back(added);
     if (!symbols.empty())
-        return std::any_of(symbols.begin(), symbols.end(),
-                           [&](const auto* s) { return s->address == target; });
+        return std::any_of(symbols.begin(), symbols.end(), is_target);
     if (means_section(r.external, target))
         return true;
     // absolute symbols (of the linker script) are not in Xen's table
@@ -232,7 +238,7 @@ State Matcher::piece(const Atom& a, Address base, std::int64_t delta, Difference
     if (linked.size() == ours.size() && std::equal(linked.begin(), linked.end(), ours.begin()))
         return State::matched;
     const auto other = string_at(image_, base + begin);
-    if (!home.strings() || !other || image_.text().contains(base + begin)) {
+    if (!home.strings() || !other || image_.in_text(base + begin)) {
         d.actual = place(base + begin);
         return State::reference_differs;
     }
@@ -272,7 +278,9 @@ State Matcher::reference(const Atom& a, const Reference& r, View linked, Address
     if (!names_[to.id].empty() || to.id == a.id) {
         if (to.id == a.id ? target == base : means(r, target))
             return State::matched;
-        return State::reference_differs;
+        // a payload may carry a constant of its own
+        if (to.section_class != xen::SectionClass::constant || !image_.in_payload(target))
+            return State::reference_differs;
     }
     if (m_.object().sections()[to.section].mergeable())
         return piece(to, target, r.delta, d);
@@ -328,6 +336,7 @@ Matcher::Verdict Matcher::compare(const Atom& a, Address base, unsigned depth) {
     return v;
 }
 
+// `s` is where the atom's code or contents are now: in the payload that replaced it, if one did.
 Matcher::Verdict Matcher::judge(const Atom& a, const xen::ImageSymbol& s) {
     const std::uint64_t size = symbol_size(a);
     Verdict v = a.zero ? Verdict{} : compare(a, s.address, 0);
@@ -346,6 +355,8 @@ void Matcher::match_named(const Atom& a) {
         return;
     }
     for (const xen::ImageSymbol* s : names_[a.id]) {
+        if (const xen::ImageSymbol* now = image_.replacement_of(s->address))
+            s = now;
         Verdict v = judge(a, *s);
         if (m.state != State::unchecked && v.state >= m.state)
             continue;

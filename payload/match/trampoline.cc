@@ -54,7 +54,7 @@ private:
                   "Nothing of it can be patched any more; leave it out.");
             return false;
         }
-        if (!image_.text().contains(s.address)) {
+        if (!image_.in_text(s.address)) {
             error(s, "trampoline.outside-text",
                   fmt::format("{:#x} is not in the hypervisor's text.", s.address));
             return false;

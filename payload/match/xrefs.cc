@@ -93,8 +93,8 @@ public:
     std::vector<Xref> run() {
         if (targets_.empty())
             return {};
-        for (const elf::Section& s : image_.object().sections()) {
-            if (!s.alloc() || s.bytes.empty())
+        for (const elf::Section& s : image_.sections()) {
+            if (s.bytes.empty())
                 continue;
             if (s.executable())
                 scan_code(s);

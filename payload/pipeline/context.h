@@ -26,13 +26,13 @@ struct Context {
 
     diff::Program program; // read, compare
     std::unique_ptr<SourceLines> lines = std::make_unique<SourceLines>();
+    std::vector<match::Match> matches;             // match: of each original that was compiled
     std::optional<diff::Binder> binder;            // select
     diff::Selection selection;                     // select
-    std::vector<match::Match> matches;             // match: of each original that was compiled
-    std::vector<std::vector<atom::AtomId>> wanted; // match: atoms of it that are replaced
-    std::optional<match::Tables> tables;           // match
-    std::vector<match::Site> sites;                // match: where jumps are to be put
-    std::map<xen::Address, Bytes> expectations;    // match: by the address of the old function
+    std::vector<std::vector<atom::AtomId>> wanted; // old code: atoms of each match, replaced ones
+    std::optional<match::Tables> tables;           // trampolines
+    std::vector<match::Site> sites;                // trampolines: where jumps are to be put
+    std::map<xen::Address, Bytes> expectations;    // trampolines: by the old function's address
     diff::Account account;                         // account
     emit::Payload payload;                         // emit
     load::Verdict verdict;                         // load

@@ -3,6 +3,7 @@
 
 #include "payload/match/tables.h"
 #include "payload/pipeline/passes.h"
+#include "payload/pipeline/stack.h"
 
 namespace xlp::pipeline {
 
@@ -27,12 +28,17 @@ load::Verdict Loader::load_above_unknown(View payload, const std::string& name) 
     return load::load(payload, image_, options);
 }
 
-load::Verdict Loader::apply(View payload, const std::string& name) {
+Result<load::Verdict> Loader::apply(View payload, const std::string& name) {
     load::Verdict verdict = load(payload, name);
-    if (verdict.good()) {
-        owned_.push_back(verdict.loaded);
-        options_.below.push_back(verdict.loaded.get());
+    if (!verdict.good()) {
+        Findings why = std::move(verdict.findings);
+        why.push_back(refusal(
+            "load.stack.below", "The payload below could not be loaded, or should not be.",
+            "Give the payloads below from the bottom of the stack upwards.", {name, {}, {}, 0}));
+        return fail(std::move(why));
     }
+    owned_.push_back(verdict.loaded);
+    options_.below.push_back(verdict.loaded.get());
     return verdict;
 }
 
@@ -42,6 +48,11 @@ std::string upload_name(const std::filesystem::path& file) {
 }
 
 Result<void> load_payload(Context& c) {
+    if (c.options.stack) {
+        c.verdict = c.options.stack->loader().load(c.payload.bytes, c.options.name);
+        append(c.findings, c.verdict.findings);
+        return {};
+    }
     const Loader loader(c.image);
     const bool above = !c.options.depends.empty() && c.options.depends != c.image.build_id();
     c.verdict = above ? loader.load_above_unknown(c.payload.bytes, c.options.name)
@@ -52,7 +63,8 @@ Result<void> load_payload(Context& c) {
             note("load.dependency.not-given",
                  "The payload is to be applied on top of another, which is not at hand: that they "
                  "fit together was not checked.",
-                 "Verify it together with the payload below.", {c.options.name, {}, {}, 0}));
+                 "Name the payload below, so that this one is built and checked on top of it.",
+                 {c.options.name, {}, {}, 0}));
     return {};
 }
 

@@ -26,8 +26,9 @@ public:
     // As above, for a payload that follows another which is not at hand: that it does is taken for
     // granted.
     load::Verdict load_above_unknown(View payload, const std::string& name) const;
-    // Puts a payload on top, as applied. Gives the verdict on it; one that is not good stays out.
-    load::Verdict apply(View payload, const std::string& name);
+    // Puts a payload on top, as applied. One that is not good stays out: the errors are what its
+    // verdict found, and load.stack.below.
+    Result<load::Verdict> apply(View payload, const std::string& name);
 
     const std::vector<const load::Loaded*>& below() const { return options_.below; }
 

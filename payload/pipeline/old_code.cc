@@ -62,26 +62,54 @@ bool is_matched(const Unit& unit) {
     return unit.original && !unit.original->assembly();
 }
 
+// Constants of which a payload below carries contents of its own.
+std::set<diff::Place> own_constants(const Context& c) {
+    std::set<diff::Place> own;
+    if (!c.image.has_payloads())
+        return own;
+    auto m = c.matches.begin();
+    for (std::size_t u = 0; u < c.program.units.size(); ++u) {
+        if (!is_matched(c.program.units[u]))
+            continue;
+        for (const atom::Atom& a : m->module().atoms())
+            if (a.section_class == xen::SectionClass::constant && !a.anonymous()
+                && !match::same(m->of(a.id).state))
+                own.insert({u, a.id});
+        ++m;
+    }
+    return own;
+}
+
 } // namespace
 
-Result<void> match_old_code(Context& c) {
-    for (std::size_t u = 0; u < c.program.units.size(); ++u) {
-        const Unit& unit = c.program.units[u];
+Result<void> match_originals(Context& c) {
+    for (const Unit& unit : c.program.units) {
         if (!is_matched(unit))
             continue;
         c.matches.push_back(match::match_module(*unit.original, c.image));
-        c.wanted.push_back(replaced_atoms(c.program, c.selection, u));
         if (!all_same(c.matches.back()))
             c.needs.push_back({unit.name, Need::Kind::whole_sections});
     }
     return {};
 }
 
-Result<void> match_whole_sections(Context& c) {
+Result<void> select(Context& c) {
+    append(c.findings, c.program.check_bound());
+    append(c.findings, c.program.leave_out(c.options.left_out));
+    c.binder.emplace(c.program, c.image);
+    c.binder->carry(own_constants(c));
+    c.selection = diff::select(c.program, *c.binder);
+    append(c.findings, c.selection.findings);
+    return {};
+}
+
+Result<void> check_old_code(Context& c) {
     std::size_t m = 0;
-    for (const Unit& unit : c.program.units) {
+    for (std::size_t u = 0; u < c.program.units.size(); ++u) {
+        const Unit& unit = c.program.units[u];
         if (!is_matched(unit))
             continue;
+        c.wanted.push_back(replaced_atoms(c.program, c.selection, u));
         const auto whole = c.supplied.find({unit.name, Need::Kind::whole_sections});
         if (whole != c.supplied.end())
             if (auto ids = same_names(*unit.original, c.wanted[m], whole->second)) {

@@ -21,13 +21,13 @@ Result<void> compare(Context&);
 Result<void> ask_for_stable_lines(Context&);
 // Compares those once more.
 Result<void> compare_stable_lines(Context&);
+// The originals against the hypervisor. Needs: originals of which some function does not match,
+// with the sections of Xen's own build.
+Result<void> match_originals(Context&);
 // What goes into the payload, and what forbids one (select.*, data.*, init.*, assembly.*, ...).
 Result<void> select(Context&);
-// The original's code against that of the hypervisor. Needs: originals of which some function does
-// not match, with the sections of Xen's own build.
-Result<void> match_old_code(Context&);
-// Matches those; says what differs (match.*).
-Result<void> match_whole_sections(Context&);
+// Whether the code that is replaced is what the hypervisor has (match.*), with what was supplied.
+Result<void> check_old_code(Context&);
 // Whether jumps can be put there, and which bytes they will find (trampoline.*).
 Result<void> check_trampolines(Context&);
 // Callers of functions that are too short to be redirected (select.too-short).

@@ -2,6 +2,7 @@
 #include "payload/pipeline/pipeline.h"
 
 #include "payload/pipeline/passes.h"
+#include "payload/pipeline/stack.h"
 
 #include <algorithm>
 #include <iterator>
@@ -18,9 +19,9 @@ constexpr Pass passes[] = {
     compare,
     ask_for_stable_lines,
     compare_stable_lines,
+    match_originals,
     select,
-    match_old_code,
-    match_whole_sections,
+    check_old_code,
     check_trampolines,
     check_callers,
     check_bring_up,
@@ -66,7 +67,9 @@ Result<void> account(Context& c) {
 
 Result<void> emit_payload(Context& c) {
     emit::Options options;
-    options.depends = c.options.depends.empty() ? c.image.build_id() : c.options.depends;
+    options.depends = c.options.depends;
+    if (options.depends.empty())
+        options.depends = c.options.stack ? c.options.stack->top() : c.image.build_id();
     options.modinfo = c.options.modinfo;
     if (c.partial)
         for (const auto& [key, value] : c.options.modinfo)

@@ -45,9 +45,12 @@ struct Need {
 };
 using Needs = std::vector<Need>;
 
+class Stack;
+
 struct Options {
     std::string name = "payload"; // as it is uploaded
-    elf::BuildId depends;         // empty: the hypervisor's
+    elf::BuildId depends;         // empty: what is topmost of the stack, or the hypervisor's
+    const Stack* stack = nullptr; // what is applied already; must outlive the pipeline
     std::vector<std::pair<std::string, std::string>> modinfo;
     diff::Allowances allowances;
     std::vector<std::string> left_out; // changed functions that shall keep their old code
@@ -71,7 +74,7 @@ struct Context;
 
 class Pipeline {
 public:
-    // The image must outlive the pipeline.
+    // The image must outlive the pipeline; with a stack it is Stack::running().
     Pipeline(std::vector<ObjectPair>, const xen::Image&, Options);
     Pipeline(Pipeline&&) noexcept;
     ~Pipeline();

@@ -126,13 +126,4 @@ Result<void> compare_stable_lines(Context& c) {
     return {};
 }
 
-Result<void> select(Context& c) {
-    append(c.findings, c.program.check_bound());
-    append(c.findings, c.program.leave_out(c.options.left_out));
-    c.binder.emplace(c.program, c.image);
-    c.selection = diff::select(c.program, *c.binder);
-    append(c.findings, c.selection.findings);
-    return {};
-}
-
 } // namespace xlp::pipeline

@@ -83,6 +83,7 @@ inline constexpr std::size_t alternative_call_code = 6; // call *disp32(%rip)
 // --- code
 
 inline constexpr std::size_t jump_size = 5; // ARCH_PATCH_INSN_SIZE: jmp disp32
+inline constexpr std::uint8_t jump_opcode = 0xe9;
 inline constexpr std::uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
 inline constexpr std::uint8_t endbr64_poison[4] = {0x66, 0x0f, 0x1f, 0x01}; // asm/endbr.h
 

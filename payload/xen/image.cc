@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <tuple>
 
 namespace xlp::xen {
 
@@ -105,15 +106,10 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
                           "Give the unstripped xen-syms, not xen or xen.gz."));
     if (!why.empty())
         return fail(std::move(why));
-    std::stable_sort(
-        image.symbols_.begin(), image.symbols_.end(),
-        [](const ImageSymbol& a, const ImageSymbol& b) { return a.address < b.address; });
-    image.by_name_.reserve(image.symbols_.size());
-    for (std::size_t i = 0; i < image.symbols_.size(); ++i) {
-        image.by_name_.emplace(image.symbols_[i].name, i);
-        if (image.symbols_[i].size)
-            image.sized_.push_back(i);
-    }
+    image.index();
+    for (const elf::Section& s : o.sections())
+        if (s.alloc())
+            image.sections_.push_back(s);
     auto range = [&](const char* begin, const char* end) {
         auto b = image.resolve(begin), e = image.resolve(end);
         return b && e ? Range{*b, *e} : Range{};
@@ -136,6 +132,92 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
                && abi::begins_with_endbr64(image.bytes(f.address, sizeof abi::endbr64));
     });
     return image;
+}
+
+void Image::index() {
+    std::stable_sort(
+        symbols_.begin(), symbols_.end(),
+        [](const ImageSymbol& a, const ImageSymbol& b) { return a.address < b.address; });
+    by_name_.clear();
+    by_name_.reserve(symbols_.size());
+    sized_.clear();
+    for (std::size_t i = 0; i < symbols_.size(); ++i) {
+        if (!symbols_[i].replacement)
+            by_name_.emplace(symbols_[i].name, i);
+        if (symbols_[i].size)
+            sized_.push_back(i);
+    }
+}
+
+Image Image::with(std::span<const Applied> applied) const {
+    Image image;
+    image.object_ = object_;
+    image.build_id_ = build_id_;
+    image.version_ = version_;
+    image.text_ = text_;
+    image.init_ = init_;
+    image.ibt_ = ibt_;
+    image.symbols_ = symbols_;
+    image.sections_ = sections_;
+    image.applied_ = applied_;
+    image.payloads_ = payloads_;
+    image.replaced_ = replaced_;
+    image.added_ = added_;
+    for (const Applied& a : applied) {
+        image.applied_.push_back(a.memory);
+        for (const elf::Section& s : a.sections) {
+            image.sections_.push_back(s);
+            image.payloads_.push_back({s.address, s.address + s.size});
+        }
+        for (const ImageSymbol& s : a.added) {
+            image.symbols_.push_back(s);
+            image.added_.emplace(unmarked_name(s.name), s);
+        }
+        for (const Applied::Replacement& r : a.replaced) {
+            image.symbols_.push_back(r.now);
+            image.symbols_.back().replacement = true;
+            image.replaced_.insert_or_assign(r.old_address, r.now);
+        }
+    }
+    image.index();
+    return image;
+}
+
+std::string_view unmarked_name(std::string_view symbol) {
+    constexpr std::size_t digits = 8;
+    if (symbol.size() <= digits + 1 || symbol[symbol.size() - digits - 1] != '~'
+        || symbol.find_first_not_of("0123456789abcdef", symbol.size() - digits) != symbol.npos)
+        return symbol;
+    return symbol.substr(0, symbol.size() - digits - 1);
+}
+
+std::vector<const ImageSymbol*> Image::find_added(std::string_view name) const {
+    std::vector<const ImageSymbol*> found;
+    auto [first, last] = added_.equal_range(std::string(name));
+    if (first == last)
+        std::tie(first, last) = added_.equal_range(std::string(plain_name(name)));
+    for (auto it = first; it != last; ++it)
+        found.push_back(&it->second);
+    std::sort(found.begin(), found.end(),
+              [](const ImageSymbol* a, const ImageSymbol* b) { return a->address < b->address; });
+    return found;
+}
+
+const ImageSymbol* Image::replacement_of(Address function) const {
+    const auto it = replaced_.find(function);
+    return it == replaced_.end() ? nullptr : &it->second;
+}
+
+bool Image::in_payload(Address a) const {
+    return std::any_of(payloads_.begin(), payloads_.end(),
+                       [&](const Range& r) { return r.contains(a); });
+}
+
+bool Image::in_text(Address a) const {
+    if (text_.contains(a))
+        return true;
+    const elf::Section* s = in_payload(a) ? section_at(a) : nullptr;
+    return s && s->executable();
 }
 
 Result<Image> Image::read(const std::filesystem::path& path, std::optional<Version> version) {
@@ -178,8 +260,8 @@ const ImageSymbol* Image::covering(Address a) const {
 }
 
 const elf::Section* Image::section_at(Address a) const {
-    for (const elf::Section& s : object_.sections())
-        if (s.alloc() && a >= s.address && a - s.address < s.size)
+    for (const elf::Section& s : sections_)
+        if (a >= s.address && a - s.address < s.size)
             return &s;
     return nullptr;
 }

@@ -8,7 +8,9 @@
 #include "payload/elf/object.h"
 #include "payload/xen/version.h"
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,6 +29,8 @@ struct ImageSymbol {
     std::uint64_t size = 0; // 0 for labels of assembly
     std::uint8_t type = STT_NOTYPE;
     bool local = false;
+    bool replacement =
+        false; // in a payload, in place of the function of that name: not found by it
 };
 
 // "foo" of "dir/file.c#foo", and of "foo".
@@ -34,10 +38,25 @@ inline std::string_view plain_name(std::string_view symbol) {
     return symbol.substr(symbol.rfind('#') + 1); // npos + 1 is 0
 }
 
+// "foo" of "foo~1a2b3c4d": the mark that a payload's new names end with (payload/emit).
+std::string_view unmarked_name(std::string_view symbol);
+
 // [begin, end)
 struct Range {
     Address begin = 0, end = 0;
     bool contains(Address a) const { return a >= begin && a < end; }
+};
+
+// What a payload that is applied adds to the hypervisor, at addresses that the loader's model gave.
+struct Applied {
+    struct Replacement {
+        Address old_address = 0;
+        ImageSymbol now; // under the old name, with the new code's address and size
+    };
+    std::vector<elf::Section> sections; // with addresses; views into `memory`
+    std::vector<ImageSymbol> added;     // that Xen finds by name: new ones
+    std::vector<Replacement> replaced;
+    std::shared_ptr<const void> memory;
 };
 
 class Image {
@@ -45,7 +64,7 @@ public:
     Image() = default;
     Image(Image&&) = default;
     Image& operator=(Image&&) = default;
-    Image(const Image&) = delete; // by_name_ points into symbols_
+    Image(const Image&) = delete; // by_name_ points into symbols_: see with()
     Image& operator=(const Image&) = delete;
 
     // From a parsed xen-syms. Refuses (image.*, kind `input`) a file that is not a linked
@@ -53,7 +72,13 @@ public:
     static Result<Image> from(elf::Object, std::optional<Version> version = {});
     static Result<Image> read(const std::filesystem::path&, std::optional<Version> version = {});
 
-    const elf::Object& object() const { return object_; }
+    // The same hypervisor with payloads applied, from the bottom up. Names and bytes of the
+    // hypervisor stay as they are, the jumps are told by replacement_of().
+    Image with(std::span<const Applied>) const;
+
+    const elf::Object& object() const { return object_; } // of the hypervisor alone
+    // Those in memory: the hypervisor's, and those of payloads.
+    const std::vector<elf::Section>& sections() const { return sections_; }
     const elf::BuildId& build_id() const { return build_id_; }
     Version version() const { return version_; }
 
@@ -62,6 +87,11 @@ public:
     // Symbols of exactly that name; more than one only where the hypervisor was linked without
     // unique names.
     std::vector<const ImageSymbol*> find(std::string_view name) const;
+    // Symbols that payloads added under this name with their mark; if there is none, those added
+    // under its plain name, as other tools may name them.
+    std::vector<const ImageSymbol*> find_added(std::string_view name) const;
+    // The code that a jump at this function's start leads to; null where none was put.
+    const ImageSymbol* replacement_of(Address function) const;
     // The only address that the name stands for; nothing if there is none or there are several.
     std::optional<Address> resolve(std::string_view name) const;
     // The sized symbol that covers the address, functions and objects before labels; null if none.
@@ -73,12 +103,22 @@ public:
     const elf::Section* section_at(Address) const;
 
     Range text() const { return text_; } // _stext .. _etext
+    bool in_text(Address) const;         // there, or in a payload's code
+    bool in_payload(Address) const;
+    bool has_payloads() const { return !applied_.empty(); }
     Range init() const { return init_; } // __init_begin .. __init_end
     bool in_init(Address a) const { return init_.contains(a); }
     bool has_ibt() const { return ibt_; } // functions start with ENDBR64
 
 private:
+    void index();
+
     elf::Object object_;
+    std::vector<elf::Section> sections_; // of object_ and of applied_
+    std::vector<std::shared_ptr<const void>> applied_;
+    std::vector<Range> payloads_;
+    std::unordered_map<Address, ImageSymbol> replaced_; // by the old function's address
+    std::unordered_multimap<std::string, ImageSymbol> added_;
     elf::BuildId build_id_;
     Version version_;
     std::vector<ImageSymbol> symbols_;

@@ -89,6 +89,30 @@ TEST_F(Compile, a_generated_header_is_made_again) {
     EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
 }
 
+TEST_F(Compile, where_and_when_xen_is_compiled_is_no_change_of_the_patch) {
+    const std::string who = (root / "who").string();
+    put_at(who, "here");
+    std::string text = makefile;
+    const std::string rule = "\t$(MAKE) all.o\n";
+    text.replace(text.find(rule), rule.size(),
+                 "\techo \"#define WHO \\\"$$(cat " + who + ")\\\"\" > include/xen/compile.h\n"
+                     + rule);
+    put("xen/Makefile", text);
+    put("xen/common/two.c", "#include <xen/compile.h>\n"
+                            "const char *two(void)\n"
+                            "{\n"
+                            "    return WHO;\n"
+                            "}\n");
+    const fs::path fix =
+        patch("xen/include/xen/help.h", 4, "    return p->a;", "    return p->a + 1;");
+    ASSERT_TRUE(
+        build(request({patch("xen/common/one.c", 9, "    return __LINE__;", "    return 1;")})));
+    put_at(who, "there");
+    auto b = build(request({fix}));
+    ASSERT_TRUE(b);
+    EXPECT_THAT(objects(*b), ElementsAre("common/one.o"));
+}
+
 TEST_F(Compile, data_that_the_build_embeds_is_left_alone) {
     auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
     ASSERT_TRUE(b);
@@ -270,6 +294,35 @@ TEST_F(Compile, an_interrupt_leaves_no_process_and_no_half_made_file) {
         EXPECT_THAT(e.path().filename().string(), testing::Not(HasSubstr(".tmp")));
         EXPECT_NE(e.path().filename(), "two.o");
     }
+}
+
+TEST_F(Compile, with_a_payload_below_the_original_has_its_patch) {
+    Request r = request({patch("xen/common/one.c", 9, "    return __LINE__;", "    return 1;")});
+    const fs::path below = patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;");
+    auto alone = build(request({below}));
+    ASSERT_TRUE(alone);
+    r.patches_below = {below};
+    auto b = build(r);
+    ASSERT_TRUE(b);
+    ASSERT_THAT(objects(*b), ElementsAre("common/one.o", "common/two.o"));
+    EXPECT_FALSE(b->units[0].below);
+    EXPECT_NE(code(b->units[0].original, "line"), code(b->units[0].patched, "line"));
+    // what the payload below changed is the same on both sides: as that payload has it
+    EXPECT_TRUE(b->units[1].below);
+    EXPECT_EQ(b->units[1].original, b->units[1].patched);
+    EXPECT_EQ(code(b->units[1].original, "two"), code(alone->units[0].patched, "two"));
+    EXPECT_THAT(b->trees.patched_files, ElementsAre("xen/common/one.c"));
+}
+
+TEST_F(Compile, patches_below_and_on_top_may_touch_the_same_line) {
+    const fs::path below = patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;");
+    Request r = request({patch("xen/common/two.c", 4, "    return 7;", "    return 8;")});
+    EXPECT_EQ(only_error(build(r)).code, "patch.does-not-apply");
+    r.patches_below = {below};
+    auto b = build(r);
+    ASSERT_TRUE(b);
+    ASSERT_THAT(objects(*b), ElementsAre("common/two.o"));
+    EXPECT_NE(code(b->units[0].original, "two"), code(b->units[0].patched, "two"));
 }
 
 } // namespace

@@ -48,12 +48,12 @@ protected:
         u.original = std::move(*tiny_.compile({text("3")}));
         u.patched = std::move(*tiny_.compile({text("4")}));
         c.program.units.push_back(std::move(u));
-        EXPECT_TRUE(compare(c) && select(c) && match_old_code(c));
+        EXPECT_TRUE(compare(c) && match_originals(c) && select(c));
         const Need need{"unit.c", Need::Kind::whole_sections};
         EXPECT_THAT(c.needs, ElementsAre(need));
         if (!whole.empty())
             c.supplied.emplace(need, std::move(*tiny_.compile({whole, "unit.c", unsplit})));
-        EXPECT_TRUE(match_whole_sections(c));
+        EXPECT_TRUE(check_old_code(c));
         std::vector<std::string> codes;
         for (const Finding& f : c.findings)
             if (f.severity == Severity::error)

@@ -98,6 +98,34 @@ Finding nothing_affected(const Build& build) {
                    "hypervisor.");
 }
 
+// Units that differ between the source as given and with the patches of the payloads below, and
+// that the patches on top do not touch.
+Result<void> add_units_below(Build& build, const Progress& progress, const std::stop_token& stop) {
+    Trees lower = build.trees;
+    lower.patched = lower.original;
+    lower.patched_recipes = lower.original_recipes;
+    lower.original = lower.prepared;
+    lower.original_recipes = lower.prepared_recipes;
+    auto changed = compare_trees(lower.original, lower.patched);
+    if (!changed)
+        return fail(changed);
+    auto selection = select_units(lower, *changed, progress, stop);
+    if (!selection)
+        return fail(selection);
+    for (Unit& unit : selection->affected) {
+        const bool known =
+            std::any_of(build.units.begin(), build.units.end(),
+                        [&](const CompiledUnit& c) { return c.unit.object == unit.object; });
+        if (known || !find(lower.patched_recipes, unit.object))
+            continue;
+        unit.reasons = {"is changed by a payload below"};
+        build.units.push_back({std::move(unit), {}, {}, true});
+    }
+    std::sort(build.units.begin(), build.units.end(),
+              [](const auto& a, const auto& b) { return a.unit.object < b.unit.object; });
+    return {};
+}
+
 } // namespace
 
 Result<Build> plan_build(const Request& request, const Progress& progress,
@@ -120,10 +148,13 @@ Result<Build> plan_build(const Request& request, const Progress& progress,
     if (!selection)
         return fail(selection);
     for (Unit& unit : selection->affected)
-        build.units.push_back({std::move(unit), {}, {}});
+        build.units.push_back({std::move(unit), {}, {}, false});
     build.unchanged = std::move(selection->unchanged);
     if (build.units.empty())
         return fail(nothing_affected(build));
+    if (t.original != t.prepared)
+        if (auto ok = add_units_below(build, progress, stop); !ok)
+            return fail(ok);
     append(build.findings, std::move(selection->findings));
     return build;
 }
@@ -139,6 +170,10 @@ Result<Build> build_units(const Request& request, const Progress& progress,
         if (const Recipe* r = find(t.original_recipes, c.unit.object)) {
             c.original = t.original_objects / c.unit.object;
             jobs.push_back({r, t.original, c.original, false});
+        }
+        if (c.below) {
+            c.patched = c.original;
+            continue;
         }
         if (const Recipe* r = find(t.patched_recipes, c.unit.object)) {
             c.patched = t.patched_objects / c.unit.object;

@@ -4,6 +4,8 @@
 //
 //   tree given --copy, configure, make headers--> prepared tree   cached by content
 //   prepared tree --copy, patch, make headers---> patched tree    cached by content and patches
+// With payloads below, the first of the two trees that are compared is patched as well, by theirs.
+//
 //   both trees --what changed, who sees it------> units           (units.h)
 //   units --Xen's own recipes------------------> objects          cached
 #pragma once
@@ -30,6 +32,8 @@ struct Request {
     std::filesystem::path config;               // empty: xen/.config of the tree given
     std::filesystem::path cache;                // empty: cache::default_folder()
     Toolchain toolchain;
+    // Of payloads that are applied already, in order: the original has them, too.
+    std::vector<std::filesystem::path> patches_below = {};
 };
 
 // "Preparing the source", "Compiling 3 of 14: arch/x86/mm.o". Called from several threads, never
@@ -40,14 +44,18 @@ struct CompiledUnit {
     Unit unit;
     std::filesystem::path original; // empty: the unit is new
     std::filesystem::path patched;  // empty: the unit is gone
+    // Changed by a payload below, not by the patches: `patched` is `original`. What that payload
+    // carries of it is to be known.
+    bool below = false;
 };
 
 // A prepared pair of trees. Keeps its cache entries from being removed while it lives.
 struct Trees {
     XenVersion version;
-    std::filesystem::path original; // root of the prepared copy
+    std::filesystem::path prepared; // root of the copy of what was given
+    std::filesystem::path original; // that, or with the patches of payloads below
     std::filesystem::path patched;
-    Recipes original_recipes, patched_recipes;
+    Recipes prepared_recipes, original_recipes, patched_recipes;
     std::filesystem::path original_objects, patched_objects; // folders
     std::vector<std::string> patched_files; // what the patches name below xen/, "xen/arch/x86/mm.c"
     Toolchain toolchain;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ namespace {
 using Json = nlohmann::json;
 
 // Part of every key: raise it when an entry's layout or our way of making it changes.
-constexpr std::string_view format = "xlp-build 3";
+constexpr std::string_view format = "xlp-build 4";
 constexpr std::size_t kept_trees = 6, kept_patched = 6;
 
 struct Patch {
@@ -35,7 +36,8 @@ struct Patch {
 
 // What keeps both entries alive.
 struct Lease {
-    FileLock original, patched;
+    FileLock prepared, patched;
+    std::optional<FileLock> below;
 };
 
 Json to_json(const Recipes& recipes) {
@@ -79,11 +81,12 @@ std::string joined(const std::set<std::string>& list) {
 }
 
 // Reads all patches; keeps of each what concerns the hypervisor. Refuses when nothing is left.
-Result<std::vector<Patch>> read_patches(const Request& request, Findings& findings) {
+Result<std::vector<Patch>> read_patches(const Request& request, const std::vector<fs::path>& given,
+                                        Findings& findings) {
     std::vector<Patch> patches;
     std::set<std::string> outside, other_arch, inside;
     Findings wrong;
-    for (const fs::path& file : request.patches) {
+    for (const fs::path& file : given) {
         auto text = read_text(file);
         auto parsed =
             text ? parse_patch(*text, file.string())
@@ -200,6 +203,17 @@ Result<void> blame_patch(Result<void> r) {
     return r;
 }
 
+// compile.h says on which machine Xen was compiled, when, and by whom. It was made for the
+// original, perhaps elsewhere; made again it would look like a change of the patch.
+Result<void> keep_compile_info(const fs::path& original, const fs::path& tree) {
+    const fs::path header = "xen/include/xen/compile.h";
+    std::error_code ec;
+    if (!fs::exists(original / header, ec))
+        return {};
+    auto text = read_text(original / header);
+    return text ? write_file(tree / header, *text) : fail(text);
+}
+
 Result<void> make_patched(const Request& request, const std::vector<Patch>& patches,
                           const fs::path& original, const fs::path& entry,
                           const std::stop_token& stop) {
@@ -224,6 +238,8 @@ Result<void> make_patched(const Request& request, const std::vector<Patch>& patc
         if (auto r = blame_patch(make_headers(tree, t, stop)); !r)
             return r;
     if (!recipes) {
+        if (auto r = keep_compile_info(original / "tree", tree); headers && !r)
+            return r;
         std::error_code ec;
         fs::copy_file(original / "recipes.json", entry / "recipes.json", ec);
         return {};
@@ -275,9 +291,15 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     auto version = read_version(request.source);
     if (!version)
         return fail(version);
-    auto patches = read_patches(request, findings);
-    if (!patches)
-        return fail(patches);
+    Findings of_below; // were told when those were built
+    auto below = request.patches_below.empty()
+                     ? std::vector<Patch>()
+                     : read_patches(request, request.patches_below, of_below);
+    auto patches = read_patches(request, request.patches, findings);
+    if (!below || !patches)
+        return fail(below ? patches.error() : below.error());
+    std::vector<Patch> all = *below;
+    all.insert(all.end(), patches->begin(), patches->end());
     const fs::path config =
         request.config.empty() ? request.source / "xen/.config" : request.config;
     auto config_text = read_config(config);
@@ -295,9 +317,9 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     const fs::path cache =
         fs::absolute(request.cache.empty() ? cache::default_folder() : request.cache, ec);
     const fs::path entry = cache / *key;
-    const fs::path patched = entry / "patched" / key_of(*patches);
-    if (auto r =
-            try_patches(request, *patches, cache / fmt::format("try-{}", getpid()), stop, findings);
+    const fs::path original = below->empty() ? entry : entry / "patched" / key_of(*below);
+    const fs::path patched = entry / "patched" / key_of(all);
+    if (auto r = try_patches(request, all, cache / fmt::format("try-{}", getpid()), stop, findings);
         !r)
         return fail(r);
 
@@ -307,10 +329,20 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     });
     if (!lock)
         return fail(lock);
-    auto patched_lock = cache::open_entry(patched, stop, [&] {
-        progress("Preparing the patched source");
-        return make_patched(request, *patches, entry, patched, stop);
-    });
+    auto patch = [&](const std::vector<Patch>& with, const fs::path& to) {
+        return cache::open_entry(to, stop, [&, to] {
+            progress("Preparing the patched source");
+            return make_patched(request, with, entry, to, stop);
+        });
+    };
+    std::optional<FileLock> below_lock;
+    if (original != entry) {
+        auto taken = patch(*below, original);
+        if (!taken)
+            return fail(taken);
+        below_lock = std::move(*taken);
+    }
+    auto patched_lock = patch(all, patched);
     if (!patched_lock)
         return fail(patched_lock);
     cache::prune_entries(cache, kept_trees);
@@ -320,20 +352,25 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     if (!about_config)
         return fail(about_config);
     append(findings, std::move(*about_config));
-    auto recipes = load_recipes(entry / "recipes.json");
+    auto prepared_recipes = load_recipes(entry / "recipes.json");
+    auto recipes = load_recipes(original / "recipes.json");
     auto patched_recipes = load_recipes(patched / "recipes.json");
-    if (!recipes || !patched_recipes)
-        return fail(recipes ? patched_recipes.error() : recipes.error());
+    for (auto* r : {&prepared_recipes, &recipes, &patched_recipes})
+        if (!*r)
+            return fail(*r);
     return Trees{*version,
                  entry / "tree",
+                 original / "tree",
                  patched / "tree",
+                 std::move(*prepared_recipes),
                  std::move(*recipes),
                  std::move(*patched_recipes),
-                 entry / "objects",
+                 original / "objects",
                  patched / "objects",
                  touched_files(*patches),
                  request.toolchain,
-                 std::make_shared<Lease>(Lease{std::move(*lock), std::move(*patched_lock)})};
+                 std::make_shared<Lease>(
+                     Lease{std::move(*lock), std::move(*patched_lock), std::move(below_lock)})};
 }
 
 } // namespace xlp::build

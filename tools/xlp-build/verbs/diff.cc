@@ -5,6 +5,7 @@
 #include "payload/elf/writer.h"
 #include "payload/report/explain.h"
 #include "tools/xlp-build/verbs/assemble.h"
+#include "tools/xlp-build/verbs/below.h"
 #include "tools/xlp-build/verbs/remedies.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
@@ -33,9 +34,10 @@ bool same_file(const fs::path& a, const fs::path& b) {
     return x && y && *x == *y;
 }
 
-// Pairs of objects that differ. Two files make one pair.
+// Pairs of objects that differ; all, where payloads below may carry something of the others. Two
+// files make one pair.
 Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
-                                                   const fs::path& patched) {
+                                                   const fs::path& patched, bool all) {
     std::error_code error;
     const bool folders = fs::is_directory(original, error);
     if (folders != fs::is_directory(patched, error))
@@ -56,7 +58,7 @@ Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
     std::vector<pipeline::ObjectPair> differing;
     for (auto& [name, pair] : pairs) {
         pair.name = name;
-        if (pair.original.empty() || pair.patched.empty()
+        if (all || pair.original.empty() || pair.patched.empty()
             || !same_file(pair.original, pair.patched))
             differing.push_back(std::move(pair));
     }
@@ -74,11 +76,20 @@ Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
     auto image = read_image(vm);
     if (!image)
         return fail(image);
-    auto pairs = pairs_of(vm["orig"].as<std::string>(), vm["patched"].as<std::string>());
+    auto below = read_below(vm);
+    if (!below)
+        return fail(below);
+    auto stack = pipeline::Stack::on(*image, below->payloads);
+    if (!stack)
+        return fail(stack);
+    if (!below->payloads.empty())
+        options->stack = &*stack;
+    auto pairs = pairs_of(vm["orig"].as<std::string>(), vm["patched"].as<std::string>(),
+                          !below->payloads.empty());
     if (!pairs)
         return fail(pairs);
     options->jobs = std::max(1U, std::thread::hardware_concurrency());
-    auto assembly = assemble(*pairs, *image, std::move(*options),
+    auto assembly = assemble(*pairs, stack->running(), std::move(*options),
                              [](const pipeline::Need&) { return fs::path(); });
     if (!assembly)
         return fail(assembly);
@@ -108,6 +119,7 @@ cli::Verb diff_verb() {
         "output,o", po::value<std::string>()->required()->value_name("FILE"),
         "where the payload goes");
     add_payload_options(v.options);
+    add_below_option(v.options);
     v.positional = {"orig", "patched"};
     v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
     v.run = run;

@@ -10,6 +10,7 @@
 #include "tools/common/process.h"
 #include "tools/xlp-build/compile/request.h"
 #include "tools/xlp-build/verbs/assemble.h"
+#include "tools/xlp-build/verbs/below.h"
 #include "tools/xlp-build/verbs/publish.h"
 #include "tools/xlp-build/verbs/remedies.h"
 #include "tools/xlp-build/verbs/verbs.h"
@@ -132,17 +133,27 @@ Result<void> keep_objects(const fs::path& folder, const std::vector<pipeline::Ob
 Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Json& doc,
                          Findings& findings) {
     InterruptGuard guard;
-    const Request request = read_request(vm);
+    Request request = read_request(vm);
     const std::string name = name_of(vm, request);
     const fs::path output = vm.count("output") ? text(vm, "output") : name + ".livepatch";
     auto options = read_payload_options(vm, name);
     if (!options)
         return fail(options);
+    auto below = read_below(vm, request.patches.front().parent_path());
+    if (!below)
+        return fail(below);
+    append(findings, std::move(below->findings));
+    request.patches_below = below->patches;
     auto image = read_image(vm);
     if (!image)
         return fail(image);
     if (auto ok = check_version(request, *image); !ok)
         return ok;
+    auto stack = pipeline::Stack::on(*image, below->payloads);
+    if (!stack)
+        return fail(stack);
+    if (!below->payloads.empty())
+        options->stack = &*stack;
     auto inputs = inputs_of(vm, request);
     if (!inputs)
         return fail(inputs);
@@ -166,10 +177,11 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     options->jobs = request.toolchain.jobs;
     manifest::Manifest given = about(vm, name);
     given.inputs = std::move(*inputs);
+    given.inputs.insert(given.inputs.end(), below->inputs.begin(), below->inputs.end());
     options->modinfo = manifest::modinfo(given);
-    auto assembly = assemble(pairs, *image, std::move(*options), [&](const pipeline::Need& n) {
-        return compile_again(*build, n, guard.token());
-    });
+    auto assembly =
+        assemble(pairs, stack->running(), std::move(*options),
+                 [&](const pipeline::Need& n) { return compile_again(*build, n, guard.token()); });
     if (!assembly)
         return fail(assembly);
     append(findings, assembly->findings);
@@ -198,6 +210,7 @@ cli::Verb payload_verb() {
     v.positional = {"patch..."};
     add_request_options(v.options);
     add_payload_options(v.options);
+    add_below_option(v.options);
     const auto list = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
     v.options.add_options()("xen-syms", one()->required()->value_name("FILE"),
@@ -216,6 +229,7 @@ cli::Verb payload_verb() {
         "  xlp-build payload --base debian-12 xsa480.patch --advisory XSA-480\n"
         "  xlp-build payload --source xen-4.17.5 --config xen.config --xen-syms xen-syms-4.17 \\\n"
         "      xsa480.patch --advisory XSA-480 -o xsa480.livepatch\n"
+        "  xlp-build payload --base debian-12 second.patch --below first.livepatch\n"
         "  xlp-build payload ... --explain    # why is each function in it?\n";
     v.run = run_payload;
     return with_options_named(std::move(v));

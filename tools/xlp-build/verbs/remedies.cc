@@ -23,7 +23,7 @@ constexpr Hint hints[] = {
     {"eave it out", "--leave-out FUNCTION"},
     {"bind it to the hypervisor's", "--bind NEW=OLD"},
     {"Name the version", "--xen-version"},
-    {"the payload below", "xlp-build verify --below FILE"},
+    {"Name the payload below", "--below FILE"},
 };
 
 } // namespace

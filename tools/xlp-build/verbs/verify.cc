@@ -61,13 +61,10 @@ Result<void> load_below(const po::variables_map& vm, pipeline::Loader& loader, F
         auto bytes = read_file(file);
         if (!bytes)
             return fail(bytes);
-        load::Verdict verdict = loader.apply(*bytes, pipeline::upload_name(file));
-        const bool good = verdict.good();
-        append(findings, std::move(verdict.findings));
-        if (!good)
-            return fail(refusal(
-                "load.stack.below", "The payload below could not be loaded, or should not be.",
-                "Give --below from the bottom of the stack upwards.", {file, {}, {}, 0}));
+        auto verdict = loader.apply(*bytes, pipeline::upload_name(file));
+        if (!verdict)
+            return fail(verdict);
+        append(findings, std::move(verdict->findings));
     }
     return {};
 }
