@@ -137,3 +137,35 @@ load harness
     complains "no function \`admitt'"
     leaves_nothing x.livepatch
 }
+
+@test "diff: on top of another payload" {
+    hypervisor
+    tool diff before.o after.o --xen-syms xen-syms -o first.livepatch
+    exits 0
+    compiled more -DFIXED -DFIXED_MORE
+    tool diff after.o more.o --xen-syms xen-syms -o second.livepatch
+    exits 1 # against the hypervisor alone
+    complains "match.mismatch"
+    leaves_nothing second.livepatch
+    tool diff after.o more.o --xen-syms xen-syms --below first.livepatch -o second.livepatch
+    exits 0
+    tool verify second.livepatch --below first.livepatch --xen-syms xen-syms --json
+    exits 0
+    json '.good and [.loaded.functions[].name] == ["admit"]'
+    tool verify second.livepatch --xen-syms xen-syms
+    exits 1
+}
+
+@test "diff: a payload below that is none, and --depends beside --below" {
+    hypervisor
+    tool diff before.o after.o --xen-syms xen-syms --below missing -o x.livepatch
+    exits 3
+    complains "missing"
+    tool diff before.o after.o --xen-syms xen-syms --below before.o -o x.livepatch
+    exits 1
+    complains "load.stack.below"
+    tool diff before.o after.o --xen-syms xen-syms --below before.o --depends 0123 -o x.livepatch
+    exits 2
+    complains "--depends"
+    leaves_nothing x.livepatch
+}

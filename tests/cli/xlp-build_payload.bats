@@ -89,3 +89,38 @@ payload() {
     exits 2
     complains "nonsense"
 }
+
+@test "payload: the patch of a payload below must be at hand" {
+    tree
+    tool diff before.o after.o --xen-syms xen-syms -o first.livepatch
+    exits 0
+    payload --below first.livepatch # no manifest
+    exits 3
+    complains "below.no-patch"
+    complains "--below first.livepatch=PATCH"
+    hash=$(sha256sum <fix.patch | cut -d' ' -f1)
+    jq -n --arg hash "$hash" '{schema: "xlp.manifest/1", name: "first",
+        payload: {file: "first.livepatch", sha256: ($hash), size: 1, build_id: "12", depends: "34"},
+        xen: {build_id: "34"}, inputs: [{role: "patch", file: "first.patch", sha256: $hash}],
+        tool: {name: "xlp-build", version: "0"}}' >first.livepatch.json
+    payload --below first.livepatch
+    exits 3
+    complains "below.no-patch"
+    complains "first.patch"
+    echo other >first.patch
+    payload --below first.livepatch
+    exits 3
+    complains "below.other-patch"
+    leaves_nothing fix.livepatch
+}
+
+@test "payload: what is superseded is a payload or a build-id" {
+    tree
+    payload --supersedes nothing-of-that-name
+    exits 2
+    complains "supersedes"
+    payload --supersedes fix.patch
+    exits 3
+    complains "fix.patch"
+    leaves_nothing fix.livepatch
+}

@@ -61,6 +61,13 @@ void Nested::SetUp() {
     folder.emplace(std::move(*made));
 }
 
+void Nested::require_launcher() {
+    if (!*XLP_LAUNCHER && getenv("XLP_REQUIRE_NESTED"))
+        FAIL() << "XLP_REQUIRE_NESTED is set, and libxen-dev was not there for the launcher.";
+    if (!*XLP_LAUNCHER)
+        GTEST_SKIP() << "No launcher: install libxen-dev and configure again.";
+}
+
 void Nested::TearDown() {
     EXPECT_EQ(waitpid(-1, nullptr, WNOHANG), -1) << "a child process is left";
     EXPECT_EQ(errno, ECHILD);

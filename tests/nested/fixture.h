@@ -17,6 +17,8 @@ class Nested : public testing::Test {
 protected:
     // Skips the test when there are no assets, or fails it, when XLP_REQUIRE_NESTED is set.
     void SetUp() override;
+    // For a SetUp: the same where there is no launcher of guests.
+    void require_launcher();
     // No test leaves a process behind.
     void TearDown() override;
 

@@ -29,10 +29,7 @@ class NestedGuests : public Nested {
 protected:
     void SetUp() override {
         Nested::SetUp();
-        if (!*XLP_LAUNCHER && getenv("XLP_REQUIRE_NESTED"))
-            FAIL() << "XLP_REQUIRE_NESTED is set, and libxen-dev was not there for the launcher.";
-        if (!*XLP_LAUNCHER)
-            GTEST_SKIP() << "No launcher: install libxen-dev and configure again.";
+        require_launcher();
     }
 };
 

@@ -49,17 +49,29 @@ TEST(Cache, pruning_spares_the_newest_and_those_in_use) {
     Folder folder;
     auto nothing = []() -> Result<void> { return {}; };
     auto now = fs::file_time_type::clock::now();
+    std::vector<fs::path> entries;
     for (int i = 0; i < 4; ++i) {
-        const fs::path entry = folder.path / std::to_string(i);
-        ASSERT_TRUE(cache::open_entry(entry, {}, nothing));
-        fs::last_write_time(entry, now - std::chrono::hours(i + 1));
+        entries.push_back(folder.path / ("4806c258bc720c8ea503002" + std::to_string(i)));
+        ASSERT_TRUE(cache::open_entry(entries.back(), {}, nothing));
+        fs::last_write_time(entries.back(), now - std::chrono::hours(i + 1));
     }
-    auto in_use = FileLock::take(cache::lock_of(folder.path / "3"), FileLock::Mode::shared, {});
+    auto in_use = FileLock::take(cache::lock_of(entries[3]), FileLock::Mode::shared, {});
     cache::prune_entries(folder.path, 1);
-    EXPECT_TRUE(fs::exists(folder.path / "0"));
-    EXPECT_FALSE(fs::exists(folder.path / "1"));
-    EXPECT_FALSE(fs::exists(folder.path / "2"));
-    EXPECT_TRUE(fs::exists(folder.path / "3"));
+    EXPECT_TRUE(fs::exists(entries[0]));
+    EXPECT_FALSE(fs::exists(entries[1]));
+    EXPECT_FALSE(fs::exists(entries[2]));
+    EXPECT_TRUE(fs::exists(entries[3]));
+}
+
+TEST(Cache, pruning_touches_nothing_that_is_no_entry) {
+    Folder folder;
+    for (const char* name : {"debian-xen-4.17", "cafe"}) {
+        fs::create_directories(folder.path / name);
+        ASSERT_TRUE(write_file(cache::lock_of(folder.path / name), ""));
+    }
+    cache::prune_entries(folder.path, 0);
+    EXPECT_TRUE(fs::exists(folder.path / "debian-xen-4.17"));
+    EXPECT_TRUE(fs::exists(folder.path / "cafe"));
 }
 
 TEST(Cache, makes_a_file_once_and_none_on_failure) {

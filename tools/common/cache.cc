@@ -137,10 +137,21 @@ Result<FileLock> open_entry(const fs::path& entry, const std::stop_token& stop,
     return lock;
 }
 
+namespace {
+
+// A hash: hypervisors that were fetched lie in the same folder, with locks of their own.
+bool names_entry(const std::string& name) {
+    constexpr std::size_t shortest = 16;
+    return name.size() >= shortest && name.find_first_not_of("0123456789abcdef") == name.npos;
+}
+
+} // namespace
+
 void prune_entries(const fs::path& folder, std::size_t keep) {
     const auto found = by_last_use(folder, [](const fs::directory_entry& e) {
         std::error_code ignored;
-        return e.is_directory(ignored) && fs::exists(lock_of(e.path()), ignored);
+        return e.is_directory(ignored) && names_entry(e.path().filename().string())
+               && fs::exists(lock_of(e.path()), ignored);
     });
     std::error_code error;
     for (std::size_t i = keep; i < found.size(); ++i) {

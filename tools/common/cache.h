@@ -53,6 +53,7 @@ Result<FileLock> open_entry(const std::filesystem::path& entry, const std::stop_
                             const std::function<Result<void>()>& make);
 
 // Removes all but the `keep` most recently used entries in `folder`, and none that a run holds.
+// Entries are named by a hash (at least 16 hexadecimal digits); anything else there is left alone.
 void prune_entries(const std::filesystem::path& folder, std::size_t keep);
 
 // A new empty folder run-XXXXXX in `parent`, removed with all its content by the destructor. It is

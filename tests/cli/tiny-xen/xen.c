@@ -29,6 +29,10 @@ int admit(int a, int b) {
     if (a > b)
 #endif
         return helper(a);
+#ifdef FIXED_MORE
+    if (b < 0)
+        return helper(-b);
+#endif
     return printk("%d is over %d\n", a, b);
 }
 

@@ -13,6 +13,7 @@
 #include "tools/xlp-build/verbs/below.h"
 #include "tools/xlp-build/verbs/publish.h"
 #include "tools/xlp-build/verbs/remedies.h"
+#include "tools/xlp-build/verbs/supersede.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -83,7 +84,6 @@ manifest::Manifest about(const po::variables_map& vm, const std::string& name) {
     m.title = text(vm, "title");
     m.advisories = strings(vm, "advisory");
     m.cves = strings(vm, "cve");
-    m.supersedes = strings(vm, "supersedes");
     m.tool = "xlp-build";
     m.tool_version = cli::version();
     return m;
@@ -143,6 +143,9 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     if (!below)
         return fail(below);
     append(findings, std::move(below->findings));
+    auto superseded = read_superseded(vm);
+    if (!superseded)
+        return fail(superseded);
     request.patches_below = below->patches;
     auto image = read_image(vm);
     if (!image)
@@ -177,6 +180,7 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     options->jobs = request.toolchain.jobs;
     manifest::Manifest given = about(vm, name);
     given.inputs = std::move(*inputs);
+    given.supersedes = superseded->build_ids;
     given.inputs.insert(given.inputs.end(), below->inputs.begin(), below->inputs.end());
     options->modinfo = manifest::modinfo(given);
     auto assembly =
@@ -185,6 +189,7 @@ Result<void> run_payload(const po::variables_map& vm, const cli::Output& out, Js
     if (!assembly)
         return fail(assembly);
     append(findings, assembly->findings);
+    append(findings, check_superseded(*superseded, given.advisories, *assembly));
     doc.update(report::describe(*assembly));
     if (auto ok = publish(output, given, *image, *assembly); !ok)
         return ok;
@@ -220,7 +225,7 @@ cli::Verb payload_verb() {
         "advisory", list()->value_name("XSA-NNN"), "advisory that the patch fixes (repeatable)")(
         "cve", list()->value_name("CVE-..."), "CVE that the patch fixes (repeatable)")(
         "title", one()->value_name("TEXT"),
-        "one line for people")("supersedes", list()->value_name("BUILD_ID"),
+        "one line for people")("supersedes", list()->value_name("PAYLOAD|BUILD_ID"),
                                "payload whose fixes this one contains (repeatable)")(
         "explain", "say of everything in the payload why it is there")(
         "report", one()->value_name("FILE.html"), "also write a page about the payload")(
