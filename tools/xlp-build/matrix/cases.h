@@ -20,13 +20,19 @@ struct BaseHypervisor {
     std::filesystem::path kernel; // of its dom0; may be empty
 };
 
+struct PayloadBelow {
+    std::filesystem::path payload;
+    std::vector<std::filesystem::path> patches; // that it was built from
+};
+
 struct PatchRecipe {
     BaseHypervisor hypervisor;
     std::vector<std::filesystem::path> patches;
     std::vector<std::string> words; // further arguments of `xlp-build payload`
     std::filesystem::path probe;    // C source or shell script; may be empty
     unsigned cycles = 2, cpus = 1;
-    std::string log; // what the hypervisor must have logged; may be empty
+    std::string log;                      // what the hypervisor must have logged; may be empty
+    std::vector<PayloadBelow> below = {}; // that this one goes on top of, from the bottom up
 };
 
 struct MatrixCase {

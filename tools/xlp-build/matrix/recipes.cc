@@ -134,7 +134,7 @@ Result<MatrixCase> read_recipe(const fs::path& folder, const Branches& branches)
                    "files with --xen.");
     if (!texts(d, "needs").empty())
         return bad("It needs other recipes applied below it; a matrix tries each alone.",
-                   "Build it with xlp-build payload --depends, and try the stack with xlp-qa run.");
+                   "Build it with xlp-build payload --below, and try the stack with xlp-qa run.");
     PatchRecipe r;
     r.hypervisor = branch->second;
     for (const std::string& patch : texts(d, "patches"))

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Each payload is built, and each nested run made, by a process of its own: a fault of ours in one
 // case is then a row of the table, and not the end of the run.
-#include "tools/xlp-build/matrix/run.h"
+#include "tools/xlp-build/matrix/inputs.h"
 
-#include "payload/base/bytes.h"
 #include "payload/base/file.h"
-#include "payload/base/hash.h"
 #include "payload/base/json.h"
 #include "payload/base/parallel.h"
-#include "tools/common/cache.h"
 #include "tools/common/process.h"
 
 #include <algorithm>
@@ -23,16 +20,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// All that Xen's Kconfig is not left to decide when no configuration is given.
-constexpr const char* default_config = "CONFIG_LIVEPATCH=y\n";
-
-Result<std::string> config_text(const std::string& branch, const MatrixSettings& settings) {
-    auto it = settings.config.find(branch);
-    if (it == settings.config.end())
-        it = settings.config.find("");
-    return it == settings.config.end() ? default_config : read_config(it->second);
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -40,6 +27,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 Json parse(const std::string& text) {
     Json document = Json::parse(text, nullptr, false);
     return document.is_object() ? document : Json::object();
+}
+
+std::vector<std::string> strings(const std::vector<fs::path>& paths) {
+    return {paths.begin(), paths.end()};
 }
 
 void set_failure(MatrixRow& row, const std::string& verdict, const Findings& findings) {
@@ -116,119 +107,7 @@ Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::p
     return std::pair{parse(outcome->out), outcome->status};
 }
 
-struct Prepared {
-    BaseHypervisor base;
-    std::vector<fs::path> patches;
-    fs::path probe;       // program
-    std::string revision; // of the clone that the base is
-    std::string key;      // of everything that the result depends on
-};
-
-Result<void> write_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
-                           const fs::path& folder) {
-    for (std::size_t i = 0; i < c.commits.size(); ++i) {
-        p.patches.push_back(folder / fmt::format("{:04}.patch", i + 1));
-        if (auto ok = clone.write_patch(c.commits[i], p.patches.back()); !ok)
-            return ok;
-    }
-    return {};
-}
-
-// From the clone: the hypervisor of the base, and the commits as patches in `folder`.
-Result<void> prepare_commits(Prepared& p, const MatrixCase& c, const Clone& clone,
-                             const MatrixSettings& settings, const fs::path& folder,
-                             const std::stop_token& stop) {
-    if (auto ok = write_commits(p, c, clone, folder); !ok)
-        return ok;
-    std::string commit;
-    for (const std::string& revision : c.bases) {
-        auto id = clone.resolve(revision);
-        if (!id)
-            return fail(id);
-        commit = *id;
-        p.revision = revision;
-        if (c.bases.size() == 1)
-            break; // does not apply: then xlp-build says where
-        const fs::path scratch = folder / "scratch";
-        auto takes = clone.takes(commit, p.patches, scratch);
-        std::error_code ignored;
-        fs::remove_all(scratch, ignored);
-        if (!takes)
-            return fail(takes);
-        if (*takes)
-            break;
-    }
-    auto base = base_hypervisor(clone, commit, c.branch, settings, stop);
-    if (!base)
-        return fail(base);
-    p.base = std::move(*base);
-    return {};
-}
-
-// A probe in C becomes a program that needs nothing of the dom0 that it runs in. The hypervisor's
-// own public headers go before those of libxen-dev, whose interface versions may be another Xen's.
-Result<void> prepare_recipe(Prepared& p, const PatchRecipe& r, const MatrixSettings& settings,
-                            const fs::path& folder, const std::stop_token& stop) {
-    p.base = r.hypervisor;
-    p.patches.insert(p.patches.end(), r.patches.begin(), r.patches.end());
-    p.probe = r.probe;
-    if (r.probe.extension() != ".c")
-        return {};
-    p.probe = folder / "probe";
-    const fs::path headers = folder / "headers";
-    if (auto ok = make_folder(headers); !ok)
-        return ok;
-    std::error_code error;
-    fs::create_directory_symlink(fs::absolute(r.hypervisor.source) / "xen/include/public",
-                                 headers / "xen", error);
-    Command c;
-    c.argv = words(settings.toolchain.cc);
-    c.argv.insert(c.argv.end(), {"-O2", "-static", "-I", headers.string(), "-o", p.probe.string(),
-                                 r.probe.string()});
-    auto outcome = run_command(c, stop);
-    fs::remove_all(headers, error);
-    if (!outcome)
-        return fail(outcome);
-    if (!outcome->ok())
-        return fail(environment(
-            "matrix.probe", "The recipe's probe does not compile: " + outcome->err,
-            "Probes take libxen-dev's headers at the most.", {r.probe.string(), {}, {}, 0}));
-    return {};
-}
-
-Result<Prepared> prepare(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
-                         const fs::path& folder, const std::stop_token& stop) {
-    Prepared p;
-    if (c.recipe)
-        if (auto ok = write_commits(p, c, clone, folder); !ok)
-            return fail(ok);
-    if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
-                           : prepare_commits(p, c, clone, settings, folder, stop);
-        !ok)
-        return fail(ok);
-    if (p.base.kernel.empty())
-        p.base.kernel = settings.kernel;
-    std::vector<fs::path> inputs = p.patches;
-    for (const fs::path& more : {settings.xlp_build, settings.xlp_qa, p.probe, p.base.xen_syms})
-        if (!more.empty())
-            inputs.push_back(more);
-    KeyHash hash;
-    for (const fs::path& input : inputs) {
-        auto text = read_text(input);
-        if (!text)
-            return fail(text);
-        hash.add(*text);
-    }
-    hash.add(p.base.source.string()); // of a clone: named by commit, configuration and compiler
-    hash.add(p.base.kernel.string());
-    if (c.recipe)
-        hash.add(fmt::format("{} {} {} {}", fmt::join(c.recipe->words, " "), c.recipe->cycles,
-                             c.recipe->cpus, c.recipe->log));
-    p.key = hash.hex();
-    return p;
-}
-
-Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
+Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                    const MatrixSettings& settings, const std::stop_token& stop) {
     std::vector<std::string> argv = {settings.xlp_build.string(),
                                      "payload",
@@ -252,8 +131,12 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
         argv.insert(argv.end(), {"--patch", patch.string()});
     if (!settings.toolchain.launcher.empty())
         argv.insert(argv.end(), {"--launcher", settings.toolchain.launcher});
-    if (const auto& recipe = row.about.recipe)
+    if (const auto& recipe = row.about.recipe) {
         argv.insert(argv.end(), recipe->words.begin(), recipe->words.end());
+        for (const PayloadBelow& b : recipe->below)
+            argv.insert(argv.end(), {"--below", fmt::format("{}={}", b.payload.string(),
+                                                            fmt::join(strings(b.patches), ","))});
+    }
     const auto start = std::chrono::steady_clock::now();
     auto built = run_tool(std::move(argv), payload.parent_path() / "payload.json", stop);
     if (!built)
@@ -263,22 +146,17 @@ Result<void> build(MatrixRow& row, const Prepared& p, const fs::path& payload,
     return {};
 }
 
-Result<void> prove(MatrixRow& row, const Prepared& p, const fs::path& payload,
+Result<void> prove(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                    const MatrixSettings& settings, const std::stop_token& stop) {
     const fs::path serial = payload.parent_path() / "serial.log";
-    std::vector<std::string> argv = {settings.xlp_qa.string(),
-                                     "run",
-                                     payload.string(),
-                                     "--xen",
-                                     p.base.xen.string(),
-                                     "--xen-syms",
-                                     p.base.xen_syms.string(),
-                                     "--kernel",
-                                     p.base.kernel.string(),
-                                     "--cache",
-                                     (settings.cache / "qa").string(),
-                                     "--serial",
-                                     serial.string()};
+    std::vector<std::string> argv = {settings.xlp_qa.string(), "run"};
+    if (row.about.recipe)
+        for (const PayloadBelow& b : row.about.recipe->below)
+            argv.push_back(b.payload.string());
+    argv.insert(argv.end(),
+                {payload.string(), "--xen", p.base.xen.string(), "--xen-syms",
+                 p.base.xen_syms.string(), "--kernel", p.base.kernel.string(), "--cache",
+                 (settings.cache / "qa").string(), "--serial", serial.string()});
     if (!p.probe.empty())
         argv.insert(argv.end(), {"--probe", p.probe.string()});
     const auto& recipe = row.about.recipe;
@@ -297,7 +175,8 @@ Result<void> prove(MatrixRow& row, const Prepared& p, const fs::path& payload,
     return {};
 }
 
-std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixCase& c,
+// What an earlier run made of the same inputs.
+std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixRow& now,
                                      const std::string& key) {
     auto text = read_text(file);
     if (!text)
@@ -306,7 +185,9 @@ std::optional<MatrixRow> earlier_row(const fs::path& file, const MatrixCase& c,
     if (j.value("inputs", "") != key)
         return std::nullopt;
     MatrixRow row = row_from_json(j);
-    row.about = c;
+    row.about = now.about;
+    row.patches = now.patches;
+    row.payload = now.payload;
     row.build_seconds = j.value("build_seconds", 0.0);
     row.nested_seconds = j.value("nested_seconds", 0.0);
     return row;
@@ -318,55 +199,6 @@ bool was_interrupted(const Findings& findings) {
 }
 
 } // namespace
-
-Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& commit,
-                                       const std::string& branch, const MatrixSettings& settings,
-                                       const std::stop_token& stop) {
-    auto text = config_text(branch, settings);
-    if (!text)
-        return fail(text);
-    auto compiler = compiler_identity(settings.toolchain, stop);
-    if (!compiler)
-        return fail(compiler);
-    KeyHash hash;
-    for (const std::string& part : {commit, *text, *compiler, settings.toolchain.cc})
-        hash.add(part);
-    const fs::path entry = settings.cache / "hypervisors" / hash.hex().substr(0, 24);
-    const fs::path build = entry / "build";
-    BaseHypervisor base{
-        entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz", {}};
-    std::error_code error;
-    fs::create_directories(entry.parent_path(), error);
-    auto made = cache::open_entry(entry, stop, [&]() -> Result<void> {
-        settings.progress(fmt::format("Building the hypervisor of {}", commit.substr(0, 12)));
-        for (const fs::path& folder : {base.source, build}) {
-            fs::create_directories(folder, error);
-            if (auto ok = clone.extract(commit, folder); !ok)
-                return ok;
-        }
-        if (auto ok = write_file(base.config, *text); !ok)
-            return ok;
-        if (auto ok = configure(build, base.config, settings.toolchain, stop); !ok)
-            return ok;
-        if (auto ok = build_hypervisor(build, settings.toolchain, stop); !ok)
-            return ok;
-        using std::pair;
-        for (const auto& [from, to] :
-             {pair{".config", base.config}, {"xen-syms", base.xen_syms}, {"xen.gz", base.xen}}) {
-            fs::copy_file(build / "xen" / from, to, fs::copy_options::overwrite_existing, error);
-            if (error)
-                return fail(
-                    environment("file.unwritable",
-                                fmt::format("{} cannot be copied: {}.", from, error.message()), {},
-                                {to.string(), {}, {}, 0}));
-        }
-        fs::remove_all(build, error);
-        return {};
-    });
-    if (!made)
-        return fail(made);
-    return base;
-}
 
 Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const MatrixSettings& settings,
                            const std::stop_token& stop) {
@@ -380,18 +212,20 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     const fs::path folder = settings.output / c.branch / c.name;
     std::error_code error;
     fs::create_directories(folder, error);
-    auto p = prepare(c, clone, settings, folder, stop);
+    auto p = prepare_inputs(c, clone, settings, folder, stop);
     if (!p) {
         if (was_interrupted(p.error()))
             return fail(p);
         set_failure(row, "no base", p.error());
         return row;
     }
-    if (auto earlier = earlier_row(folder / "row.json", c, p->key))
+    row.patches = p->patches;
+    row.payload = folder / (c.name + ".livepatch");
+    if (auto earlier = earlier_row(folder / "row.json", row, p->key))
         return *earlier;
     settings.progress(c.id());
     row.base = p->revision;
-    const fs::path payload = folder / (c.name + ".livepatch");
+    const fs::path& payload = row.payload;
     fs::remove(payload, error);
     if (auto ok = build(row, *p, payload, settings, stop); !ok)
         return fail(ok);

@@ -35,6 +35,9 @@ struct MatrixRow {
     std::uint64_t size = 0;         // of the payload, bytes
     std::string nested;             // "passed", "failed at apply xsa480", "" where not run
     double build_seconds = 0, nested_seconds = 0; // wall clock
+    // not in the tables: where the payload is, and what it was built from
+    std::filesystem::path payload;
+    std::vector<std::filesystem::path> patches;
 
     bool good() const;
 };

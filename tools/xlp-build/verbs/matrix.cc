@@ -8,6 +8,7 @@
 #include "tools/xlp-build/matrix/advisories.h"
 #include "tools/xlp-build/matrix/recipes.h"
 #include "tools/xlp-build/matrix/run.h"
+#include "tools/xlp-build/matrix/stacks.h"
 #include "tools/xlp-build/recipe/import.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
@@ -168,6 +169,17 @@ Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
     return part_of(std::move(cases), *shard);
 }
 
+Stacks stacks_of(const po::variables_map& vm) {
+    Stacks s;
+    s.chain = vm.count("chain") != 0;
+    s.cumulative = vm.count("cumulative") != 0;
+    if (vm.count("published")) {
+        const Strings given = vm["published"].as<Strings>();
+        s.published.assign(given.begin(), given.end());
+    }
+    return s;
+}
+
 // What the rows come to.
 std::string total(const std::vector<MatrixRow>& rows) {
     auto count = [&](auto&& what) { return std::count_if(rows.begin(), rows.end(), what); };
@@ -209,6 +221,15 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
         given.erase(given.begin());
         return merge(given, text(vm, "output"), out);
     }
+    if (vm.count("shard") && (vm.count("chain") || vm.count("cumulative")))
+        return fail(Finding{"usage",
+                            Severity::error,
+                            Failure::usage,
+                            {},
+                            "--chain and --cumulative need all payloads of a base, and a shard has "
+                            "a part of them.",
+                            "Merge the shards, and run the matrix once more on the merged folder: "
+                            "what is there is not built again."});
     auto cases = cases_of(vm);
     if (!cases)
         return fail(cases);
@@ -225,11 +246,13 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
                                done[i] = std::move(*row);
                                return {};
                            });
-    out.progress_end();
     std::vector<MatrixRow> rows;
     for (std::optional<MatrixRow>& r : done)
         if (r)
             rows.push_back(std::move(*r));
+    if (worked)
+        worked = run_stacks(rows, stacks_of(vm), clone, *settings, guard.token());
+    out.progress_end();
     // an interrupted run leaves the table of what it got to
     if (auto ok = write_tables(settings->output, rows); !ok)
         return ok;
@@ -281,6 +304,10 @@ cli::Verb matrix_verb() {
                                     "(repeatable)")(
         "patches", one()->value_name("DIR"),
         "the patches as published, instead of --git; checked by hash")(
+        "chain", "also build each payload on top of those before it, in the order given")(
+        "cumulative", "also build one payload of all fixes of a base, which supersedes the others")(
+        "published", list()->value_name("DIR|PAYLOAD"),
+        "payloads published before, which the cumulative one supersedes, too (repeatable)")(
         "prove", "with --base: xlp-qa tries each payload where the base has a kernel")(
         "shard", one()->value_name("I/N"),
         "do only the I-th of N parts; `matrix merge DIR... -o DIR' puts them together")(
@@ -297,6 +324,7 @@ cli::Verb matrix_verb() {
                                                             "default: ~/.cache/xlp");
     v.examples =
         "  xlp-build matrix xen-patches/recipes --base debian-12 --git xen.git --shard 1/2 -o a\n"
+        "  xlp-build matrix xen-patches/recipes --base debian-12 --patches xsas --cumulative -o a\n"
         "  xlp-build matrix merge a b -o results\n"
         "  xlp-build matrix xen-patches/examples/* --branches ci/branches.json \\\n"
         "      --xen debian-4.17=$HOME/.cache/xlp/debian-xen-4.17 -o results\n"
