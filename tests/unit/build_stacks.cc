@@ -24,6 +24,10 @@ echo "$all" >"$out.arguments"
 case $all in *refuse.patch*)
     echo '{"findings": [{"code": "init.half", "severity": "error", "why": "No."}]}'; exit 1 ;;
 esac
+case $all in *conflict.patch*1.patch* | *1.patch*conflict.patch*)
+    echo '{"findings": [{"code": "patch.does-not-apply", "severity": "error", "why": "No."}]}'
+    exit 3 ;;
+esac
 own=$(echo "$name" | cksum | cut -c1-8)
 gcc -c -DXEN_ID=1,2,3,4 -DDEPENDS_ID=1,2,3,4 -DOWN_ID="0x$(echo $own | cut -c1-2),0x$(echo $own |
     cut -c3-4),0x$(echo $own | cut -c5-6),0x$(echo $own | cut -c7-8)" -DEXTRA='""' -DOLD_SIZE=12 \
@@ -106,6 +110,14 @@ TEST_F(Stacked, WhatCannotBeLivePatchedIsInNoStack) {
     EXPECT_THAT(names(), ElementsAre("1 payload", "refuse refused", "3 payload", "chain-3 payload",
                                      "cumulative payload"));
     EXPECT_THAT(asked("cumulative"), Not(HasSubstr("refuse")));
+}
+
+TEST_F(Stacked, PatchesThatApplyAloneOnlyAreAFailure) {
+    single("1");
+    single("conflict");
+    ASSERT_TRUE(run_stacks(rows, {.cumulative = true}, clone, settings, {}));
+    EXPECT_THAT(names(), ElementsAre("1 payload", "conflict payload", "cumulative conflicts"));
+    EXPECT_FALSE(rows.back().good());
 }
 
 TEST_F(Stacked, ACumulativePayloadHasAllPatchesAndSupersedesTheOthers) {

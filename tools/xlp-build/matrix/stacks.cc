@@ -91,6 +91,9 @@ private:
         if (!row)
             return fail(row);
         rows.push_back(std::move(*row));
+        // alone each applied: here that is no property of the base, and somebody has to act
+        if (rows.back().verdict == "does not apply")
+            rows.back().verdict = "conflicts";
         return {};
     }
 

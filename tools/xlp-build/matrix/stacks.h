@@ -16,8 +16,8 @@ struct Stacks {
 
 // Runs the further cases of each branch, after its single ones, in the order of `rows`, and adds
 // their rows: `chain-NAME` of each payload but the first, and `cumulative`. What was refused alone
-// is in neither. Branches whose fixes have bases of their own have no stacks. Errors: as
-// run_case().
+// is in neither; patches that apply alone and not together are a failure ("conflicts"). Branches
+// whose fixes have bases of their own have no stacks. Errors: as run_case().
 Result<void> run_stacks(std::vector<MatrixRow>& rows, const Stacks&, const Clone&,
                         const MatrixSettings&, const std::stop_token&);
 
