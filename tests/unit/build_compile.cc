@@ -113,6 +113,32 @@ TEST_F(Compile, where_and_when_xen_is_compiled_is_no_change_of_the_patch) {
     EXPECT_THAT(objects(*b), ElementsAre("common/one.o"));
 }
 
+// As up to 4.12, where the rule for the hypervisor is one make deeper, and Kconfig's header is made
+// by the outer one.
+TEST_F(Compile, a_header_that_the_outer_make_makes) {
+    std::string text = "BASEDIR := $(CURDIR)\n" + std::string(makefile);
+    auto replace = [&](const std::string& from, const std::string& to) {
+        ASSERT_NE(text.find(from), text.npos);
+        text.replace(text.find(from), from.size(), to);
+    };
+    replace("build: $(TARGET)\n", "build install:: include/config/auto.conf\n"
+                                  "build:: $(TARGET)\n"
+                                  "include/config/auto.conf:\n"
+                                  "\tmkdir -p include/config include/generated\n"
+                                  "\techo '#define EARLY 1' > include/generated/autoconf.h\n"
+                                  "\ttouch $@\n");
+    replace("\t$(MAKE) include/generated/made.h\n",
+            "\t$(MAKE) -f $(BASEDIR)/Rules.mk include/generated/made.h\n");
+    put("xen/Makefile", text);
+    put("xen/Rules.mk", "include Makefile\n");
+    put("xen/include/xen/config.h",
+        "#include <generated/autoconf.h>\n#include <generated/made.h>\n");
+    auto b =
+        build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return EARLY;")}));
+    ASSERT_TRUE(b) << b.error().front().why;
+    EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
+}
+
 TEST_F(Compile, data_that_the_build_embeds_is_left_alone) {
     auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
     ASSERT_TRUE(b);

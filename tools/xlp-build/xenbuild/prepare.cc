@@ -27,6 +27,7 @@ constexpr const char* flask_headers =
     "flask.h class_to_string.h initial_sid_to_string.h av_perm_to_string.h av_permissions.h";
 
 struct Rule {
+    std::string configuration; // prerequisites of `build' itself: up to 4.8 include/config/auto.conf
     std::string prerequisites;
     std::vector<std::string> steps; // with their tabs; continuation lines joined by newlines
 };
@@ -39,8 +40,10 @@ Result<Rule> target_rule(const fs::path& tree) {
     std::istringstream in(*makefile);
     Rule rule;
     bool inside = false, continued = false;
-    constexpr std::string_view head = "$(TARGET):";
+    constexpr std::string_view head = "$(TARGET):", build = "build install::";
     for (std::string line; std::getline(in, line);) {
+        if (line.starts_with(build))
+            rule.configuration = line.substr(build.size());
         if (!inside) {
             inside = line.starts_with(head);
             if (inside)
@@ -52,7 +55,7 @@ Result<Rule> target_rule(const fs::path& tree) {
         else if (line.starts_with('\t'))
             rule.steps.push_back(line);
         else
-            break;
+            break; // the rule of `build' stands before it
         continued = line.ends_with('\\');
     }
     if (rule.steps.size() < 2)
@@ -72,7 +75,8 @@ std::string rule_text(const Rule& rule) {
     const bool recursive = steps.find("-f $(BASEDIR)/Rules.mk") != steps.npos;
     std::string text = ".PHONY: xlp_prepare _xlp_prepare\n";
     if (recursive)
-        text += fmt::format("xlp_prepare:\n\t$(MAKE) -f Rules.mk -f {} _xlp_prepare\n", rule_file);
+        text += fmt::format("xlp_prepare:{}\n\t$(MAKE) -f Rules.mk -f {} _xlp_prepare\n",
+                            rule.configuration, rule_file);
     else
         text += "xlp_prepare: _xlp_prepare\n";
     text += fmt::format("_xlp_prepare: {}\n{}", rule.prerequisites, steps);
