@@ -159,6 +159,20 @@ TEST_F(Compile, a_second_run_compiles_nothing_again) {
     EXPECT_EQ(fs::last_write_time(second->units[0].original), time);
 }
 
+TEST_F(Compile, a_cache_behind_a_link_is_the_same_cache) {
+    fs::create_directories(root / "elsewhere");
+    fs::create_directory_symlink(root / "elsewhere", root / "link");
+    Request r = request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")});
+    r.cache = root / "link/cache";
+    auto b = build(r);
+    ASSERT_TRUE(b) << b.error().front().why;
+    EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
+    r.cache = root / "elsewhere/cache";
+    auto again = build(r);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->units[0].original, b->units[0].original);
+}
+
 TEST_F(Compile, the_path_of_the_cache_is_in_no_object) {
     auto b = build(request({patch("xen/common/two.c", 4, "    return LIMIT;", "    return 7;")}));
     ASSERT_TRUE(b);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/common/cli.h"
 
+#include "tools/common/base.h"
+
 #include "tools/common/completion.h"
 #include "tools/common/finding_text.h"
 
@@ -139,6 +141,16 @@ int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) 
     const int verbose = take_verbose(args);
     Common fallback;
     fallback.json = std::find(args.begin(), args.end(), "--json") != args.end();
+    if (!verb.base_files.empty()) {
+        auto expanded = expand_base(std::move(args), verb.base_files);
+        if (!expanded) {
+            const Failure failure = failure_of(expanded.error());
+            Output(fallback).findings(expanded.error());
+            Output(fallback).document(Json::object(), expanded.error(), failure);
+            return static_cast<int>(failure);
+        }
+        args = std::move(*expanded);
+    }
     po::variables_map vm;
     try {
         vm = parse(verb, args);
@@ -206,6 +218,14 @@ int dispatch(const Tool& tool, int argc, char** argv) {
 }
 
 } // namespace
+
+Verb with_base(Verb v, std::map<std::string, std::string> base_files) {
+    v.base_files = std::move(base_files);
+    v.options.add_options()("base", po::value<std::string>()->value_name("NAME|DIR"),
+                            "a base (xlp-build base list): stands for the options that name its "
+                            "files");
+    return v;
+}
 
 bool stderr_is_journal() {
     const char* stream = std::getenv("JOURNAL_STREAM"); // "device:inode", systemd.exec(5)

@@ -7,6 +7,7 @@
 
 #include <boost/program_options.hpp>
 #include <functional>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -73,7 +74,12 @@ struct Verb {
         run;
     // Only where other programs expect codes of their own, such as monitoring plugins.
     std::function<int(const po::variables_map&, const Json& doc, Failure)> exit_code = {};
+    // What --base stands for (tools/common/base.h): options, and the roles of the base's files.
+    std::map<std::string, std::string> base_files = {};
 };
+
+// The verb with --base.
+Verb with_base(Verb, std::map<std::string, std::string> base_files);
 
 struct Tool {
     std::string name;

@@ -36,13 +36,6 @@ std::vector<fs::path> matching(const fs::path& pattern) {
     return list;
 }
 
-bool good_name(const std::string& name) {
-    return !name.empty() && name.size() < 100 && name.front() != '.'
-           && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                  return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_' || c == '+';
-              });
-}
-
 // A folder that goes away unless it is put in its place.
 class Draft {
 public:
@@ -87,36 +80,6 @@ Json to_json(const Base& b) {
     j["files"] = b.files;
     j["sha256"] = b.sha256;
     return j;
-}
-
-Result<Base> read_manifest(const fs::path& folder) {
-    const fs::path file = folder / "base.json";
-    auto j = read_json_if_there(file);
-    if (!j)
-        return fail(j);
-    if (!*j)
-        return fail(fault("base.missing", "This folder is no base: it has no base.json.",
-                          "`xlp-build base list' names the bases that are there.", folder));
-    Base b;
-    b.folder = folder;
-    try {
-        const Json& d = **j;
-        if (d.at("base") != 1)
-            return fail(fault("base.malformed", "Its form is not 1.", {}, file));
-        b.name = d.at("name").get<std::string>();
-        b.branch = d.at("branch").get<std::string>();
-        b.version = d.at("version").get<std::string>();
-        b.build_id = d.at("build_id").get<std::string>();
-        b.revision = d.value("revision", "");
-        b.cc = d.at("cc").get<std::string>();
-        b.compiler = d.value("compiler", "");
-        b.files = d.at("files").get<std::map<std::string, std::string>>();
-        b.sha256 = d.at("sha256").get<std::map<std::string, std::string>>();
-    } catch (const nlohmann::json::exception& e) {
-        return fail(fault("base.malformed", fmt::format("The manifest is damaged: {}.", e.what()),
-                          "Add the base again.", file));
-    }
-    return b;
 }
 
 Result<std::string> hash_of(const fs::path& path, const std::stop_token& stop) {
@@ -226,7 +189,7 @@ Result<void> run_tar(std::vector<std::string> argv, const fs::path& about,
 }
 
 Result<fs::path> new_place(const std::string& name) {
-    if (!good_name(name))
+    if (!is_base_name(name))
         return fail(
             Finding{"usage",
                     Severity::error,
@@ -249,15 +212,6 @@ Result<FileLock> lock_place(const fs::path& folder, const std::stop_token& stop)
 }
 
 } // namespace
-
-fs::path bases_folder() {
-    if (const char* set = std::getenv("XLP_BASES"); set && *set)
-        return fs::absolute(set);
-    if (const char* data = std::getenv("XDG_DATA_HOME"); data && *data)
-        return fs::path(data) / "xlp/bases";
-    const char* home = std::getenv("HOME");
-    return fs::path(home ? home : ".") / ".local/share/xlp/bases";
-}
 
 Result<BaseFiles> find_base_files(const fs::path& folder) {
     static const std::map<std::string, std::vector<const char*>> places = {
@@ -293,28 +247,6 @@ Result<BaseFiles> find_base_files(const fs::path& folder) {
     if (!faults.empty())
         return fail(std::move(faults));
     return files;
-}
-
-Result<Base> open_base(const std::string& given) {
-    std::error_code ignored;
-    if (given.find('/') != given.npos || fs::exists(fs::path(given) / "base.json", ignored))
-        return read_manifest(fs::absolute(given).lexically_normal());
-    const fs::path folder = bases_folder() / given;
-    if (!good_name(given) || !fs::is_directory(folder, ignored))
-        return fail(fault("base.missing", fmt::format("There is no base `{}'.", given),
-                          "`xlp-build base list' names those that are there.", bases_folder()));
-    return read_manifest(folder);
-}
-
-std::vector<std::string> base_names() {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (fs::directory_iterator it(bases_folder(), error), end; !error && it != end;
-         it.increment(error))
-        if (fs::exists(it->path() / "base.json", error) && good_name(it->path().filename()))
-            names.push_back(it->path().filename().string());
-    std::sort(names.begin(), names.end());
-    return names;
 }
 
 Result<Base> add_base(Base b, const BaseFiles& files, const std::stop_token& stop) {
@@ -389,7 +321,7 @@ Result<Base> import_base(const fs::path& archive, const std::string& name,
             archive, stop);
         !ok)
         return fail(ok);
-    auto base = read_manifest(draft.path());
+    auto base = open_base(draft.path().string());
     if (!base)
         return base;
     if (Findings faults = check_base(*base, stop); !faults.empty())

@@ -86,6 +86,27 @@ Result<LineMap> map_lines(const Trees& trees, const std::vector<ChangedFile>& ch
     return lines;
 }
 
+// A source that differs, and that a recipe compiles, is a unit that was looked at. "Nothing to
+// patch" is not said before this holds.
+Findings check_selection(const Trees& t, const std::vector<ChangedFile>& changed,
+                         const Selection& s) {
+    auto has = [](const std::vector<Unit>& units, const std::string& object) {
+        return std::any_of(units.begin(), units.end(),
+                           [&](const Unit& u) { return u.object == object; });
+    };
+    Findings lost;
+    for (const auto* recipes : {&t.original_recipes, &t.patched_recipes})
+        for (const auto& [object, recipe] : *recipes)
+            for (const ChangedFile& c : changed)
+                if (c.path == "xen/" + recipe.source && !has(s.affected, object)
+                    && !has(s.unchanged, object))
+                    lost.push_back(internal_fault(
+                        "units.lost",
+                        fmt::format("{} differs and is compiled to {}, which was not looked at.",
+                                    c.path, object)));
+    return lost;
+}
+
 Finding nothing_affected(const Build& build) {
     std::string files;
     for (const std::string& f : build.trees.patched_files)
@@ -147,6 +168,8 @@ Result<Build> plan_build(const Request& request, const Progress& progress,
     auto selection = select_units(t, build.changed, progress, stop);
     if (!selection)
         return fail(selection);
+    if (Findings lost = check_selection(t, build.changed, *selection); !lost.empty())
+        return fail(std::move(lost));
     for (Unit& unit : selection->affected)
         build.units.push_back({std::move(unit), {}, {}, false});
     build.unchanged = std::move(selection->unchanged);

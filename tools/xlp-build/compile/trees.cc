@@ -314,8 +314,13 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     if (!key)
         return fail(key);
     std::error_code ec;
-    const fs::path cache =
-        fs::absolute(request.cache.empty() ? cache::default_folder() : request.cache, ec);
+    // without links: what a file includes is known by where it really lies
+    const fs::path cache = fs::weakly_canonical(
+        fs::absolute(request.cache.empty() ? cache::default_folder() : request.cache, ec), ec);
+    if (cache.empty())
+        return fail(environment(
+            "cache.unusable", fmt::format("The cache cannot be used: {}.", ec.message()),
+            "Name another folder with --cache.", {.file = request.cache.string()}));
     const fs::path entry = cache / *key;
     const fs::path original = below->empty() ? entry : entry / "patched" / key_of(*below);
     const fs::path patched = entry / "patched" / key_of(all);

@@ -9,9 +9,9 @@ namespace xlp::build {
 struct CaseInputs {
     BaseHypervisor base;
     std::vector<std::filesystem::path> patches;
-    std::filesystem::path probe;       // program
-    std::string revision; // of the clone that the base is
-    std::string key;      // of everything that the result depends on
+    std::filesystem::path probe; // program
+    std::string revision;        // of the clone that the base is
+    std::string key;             // of everything that the result depends on
 };
 
 // Errors: matrix.revision, matrix.probe, what the base's build says, interrupted.

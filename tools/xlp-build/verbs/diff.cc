@@ -123,7 +123,7 @@ cli::Verb diff_verb() {
     v.positional = {"orig", "patched"};
     v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
     v.run = run;
-    return with_options_named(std::move(v));
+    return cli::with_base(with_options_named(std::move(v)), {{"--xen-syms", "xen_syms"}});
 }
 
 } // namespace xlp::build

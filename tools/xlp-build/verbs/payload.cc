@@ -237,7 +237,10 @@ cli::Verb payload_verb() {
         "  xlp-build payload --base debian-12 second.patch --below first.livepatch\n"
         "  xlp-build payload ... --explain    # why is each function in it?\n";
     v.run = run_payload;
-    return with_options_named(std::move(v));
+    return cli::with_base(with_options_named(std::move(v)), {{"--source", "source"},
+                                                             {"--config", "config"},
+                                                             {"--xen-syms", "xen_syms"},
+                                                             {"--cc", "cc"}});
 }
 
 } // namespace xlp::build

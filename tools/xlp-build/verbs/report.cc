@@ -47,7 +47,7 @@ cli::Verb report_verb() {
     v.positional = {"payload"};
     v.examples = "  xlp-build report xsa480.livepatch --xen-syms xen-syms-4.17 -o xsa480.html\n";
     v.run = run_report;
-    return v;
+    return cli::with_base(std::move(v), {{"--xen-syms", "xen_syms"}});
 }
 
 } // namespace xlp::build

@@ -67,7 +67,8 @@ cli::Verb units_verb() {
     add_request_options(verb.options);
     verb.examples = "  xlp-build units --source xen-4.17.5 --patch xsa.patch --config xen.config\n";
     verb.run = run_units;
-    return verb;
+    return cli::with_base(std::move(verb),
+                          {{"--source", "source"}, {"--config", "config"}, {"--cc", "cc"}});
 }
 
 } // namespace xlp::build

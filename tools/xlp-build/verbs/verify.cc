@@ -108,13 +108,14 @@ cli::Verb verify_verb() {
         "version of the hypervisor, if the symbol file does not tell, or to ask for another")(
         "efi-map", text()->value_name("FILE"),
         "xen.efi.map of the same build")("payload", text()->required(), "the payload");
-    return {"verify",
-            "PAYLOAD --xen-syms FILE [--below PAYLOAD...] [OPTIONS]",
-            "say what the hypervisor would do with a payload",
-            o,
-            {"payload"},
-            "  xlp-build verify fix.livepatch --xen-syms xen-syms-4.17-amd64\n",
-            verify};
+    cli::Verb v{"verify",
+                "PAYLOAD --xen-syms FILE [--below PAYLOAD...] [OPTIONS]",
+                "say what the hypervisor would do with a payload",
+                o,
+                {"payload"},
+                "  xlp-build verify fix.livepatch --xen-syms xen-syms-4.17-amd64\n",
+                verify};
+    return cli::with_base(std::move(v), {{"--xen-syms", "xen_syms"}});
 }
 
 } // namespace xlp::build

@@ -27,7 +27,8 @@ constexpr const char* flask_headers =
     "flask.h class_to_string.h initial_sid_to_string.h av_perm_to_string.h av_permissions.h";
 
 struct Rule {
-    std::string configuration; // prerequisites of `build' itself: up to 4.8 include/config/auto.conf
+    std::string
+        configuration; // prerequisites of `build' itself: up to 4.8 include/config/auto.conf
     std::string prerequisites;
     std::vector<std::string> steps; // with their tabs; continuation lines joined by newlines
 };

@@ -19,6 +19,13 @@ auto list() {
     return po::value<std::vector<std::string>>();
 }
 
+// A verb that runs machines: a base has all that one needs.
+cli::Verb on_base(cli::Verb v) {
+    return cli::with_base(
+        std::move(v),
+        {{"--xen", "hypervisor"}, {"--xen-syms", "xen_syms"}, {"--kernel", "kernel"}});
+}
+
 cli::Verb run_verb(int cancel) {
     auto options = machine_options();
     add_payload_argument(options, true);
@@ -31,14 +38,17 @@ cli::Verb run_verb(int cancel) {
         "memory, vcpus")("xtf", po::value<std::string>()->value_name("DIR"),
                          "a built XTF")("test", list()->value_name("NAME[:ENV]"),
                                         "its test that the payloads are proven by (repeatable)");
-    return {"run",
-            "PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
-            "try payloads (several: a stack) in a real hypervisor under QEMU",
-            options,
-            {"payload..."},
-            "  xlp-qa run fix.livepatch --xen boot/xen-4.17-amd64.gz \\\n"
-            "      --xen-syms xen-syms-4.17-amd64 --kernel boot/vmlinuz-6.1.0-amd64\n",
-            with(run, cancel)};
+    return on_base(
+        {"run",
+         "PAYLOAD... --base NAME|DIR [OPTIONS]\n"
+         "       xlp-qa run PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
+         "try payloads (several: a stack) in a real hypervisor under QEMU",
+         options,
+         {"payload..."},
+         "  xlp-qa run fix.livepatch --base debian-12\n"
+         "  xlp-qa run fix.livepatch --xen boot/xen-4.17-amd64.gz \\\n"
+         "      --xen-syms xen-syms-4.17-amd64 --kernel boot/vmlinuz-6.1.0-amd64\n",
+         with(run, cancel)});
 }
 
 cli::Verb batch_verb(int cancel) {
@@ -46,13 +56,13 @@ cli::Verb batch_verb(int cancel) {
     add_payload_argument(options, true);
     options.add_options()("jobs,j", po::value<unsigned>()->default_value(2)->value_name("N"),
                           "machines at the same time");
-    return {"batch",
-            "DIR|PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
-            "try many payloads, each on a fresh machine",
-            options,
-            {"payload..."},
-            {},
-            with(batch, cancel)};
+    return on_base({"batch",
+                    "DIR|PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
+                    "try many payloads, each on a fresh machine",
+                    options,
+                    {"payload..."},
+                    {},
+                    with(batch, cancel)});
 }
 
 cli::Verb xtf_verb(int cancel) {
@@ -61,14 +71,15 @@ cli::Verb xtf_verb(int cancel) {
     options.add_options()("xtf", po::value<std::string>()->required()->value_name("DIR"),
                           "a built XTF")("all", "every test there is")(
         "test", list()->value_name("NAME[:ENV]"), "this test (repeatable)");
-    return {"xtf",
-            "[PAYLOAD...] --xtf DIR --all|--test NAME --xen FILE --xen-syms FILE --kernel FILE "
-            "[OPTIONS]",
-            "run XTF on a hypervisor, without and with payloads",
-            options,
-            {"payload..."},
-            {},
-            with(xtf, cancel)};
+    return on_base(
+        {"xtf",
+         "[PAYLOAD...] --xtf DIR --all|--test NAME --xen FILE --xen-syms FILE --kernel FILE "
+         "[OPTIONS]",
+         "run XTF on a hypervisor, without and with payloads",
+         options,
+         {"payload..."},
+         {},
+         with(xtf, cancel)});
 }
 
 } // namespace
