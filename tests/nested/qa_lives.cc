@@ -86,7 +86,7 @@ TEST_F(Nested, OtherHypervisorsPayloadIsRefusedAtUpload) {
     Outcome o = run(plan);
     EXPECT_FALSE(o.passed());
     EXPECT_FALSE(o.death);
-    const StepResult& upload = step(o, "upload foreign");
+    const StepResult upload = step(o, "upload foreign");
     EXPECT_EQ(upload.verdict, Verdict::failed);
     EXPECT_EQ(upload.error_number, EINVAL);
     EXPECT_THAT(upload.log, Contains(HasSubstr("check against hypervisor build-id failed")));
