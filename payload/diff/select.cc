@@ -145,7 +145,7 @@ void Selector::replace_merged(std::size_t unit, const Atom& original, Place targ
 }
 
 // A function without room for a jump: those that call it are replaced, and call the new one. Calls
-// from units that were not compiled are looked for in the hypervisor's code (prove.cc).
+// from units that were not compiled are looked for in the hypervisor's code (pipeline/callers.cc).
 void Selector::replace_callers(Place p, const Binding& old, std::uint64_t room, std::string reason,
                                std::ptrdiff_t because) {
     const Unit& u = program_.units[p.unit];

@@ -62,7 +62,8 @@ bool is_matched(const Unit& unit) {
     return unit.original && !unit.original->assembly();
 }
 
-// Constants of which a payload below carries contents of its own.
+// Constants of which a payload below carries contents of its own. Strings that they point to are
+// part of that.
 std::set<diff::Place> own_constants(const Context& c) {
     std::set<diff::Place> own;
     if (!c.image.has_payloads())
@@ -73,7 +74,7 @@ std::set<diff::Place> own_constants(const Context& c) {
             continue;
         for (const atom::Atom& a : m->module().atoms())
             if (a.section_class == xen::SectionClass::constant && !a.anonymous()
-                && !match::same(m->of(a.id).state))
+                && m->of(a.id).state != match::State::matched)
                 own.insert({u, a.id});
         ++m;
     }

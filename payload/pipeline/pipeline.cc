@@ -35,10 +35,6 @@ constexpr Pass passes[] = {
     judge,
 };
 
-} // namespace
-
-namespace {
-
 // Refusals that speak of a part of the patch: where one is allowed, the payload is a part of the
 // fix.
 bool is_about_a_part(const Finding& f) {

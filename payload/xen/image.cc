@@ -194,10 +194,14 @@ std::string_view unmarked_name(std::string_view symbol) {
 std::vector<const ImageSymbol*> Image::find_added(std::string_view name) const {
     std::vector<const ImageSymbol*> found;
     auto [first, last] = added_.equal_range(std::string(name));
-    if (first == last)
-        std::tie(first, last) = added_.equal_range(std::string(plain_name(name)));
     for (auto it = first; it != last; ++it)
         found.push_back(&it->second);
+    if (found.empty()) {
+        std::tie(first, last) = added_.equal_range(std::string(plain_name(name)));
+        for (auto it = first; it != last; ++it)
+            if (unmarked_name(it->second.name) == it->second.name) // ours have their file's name
+                found.push_back(&it->second);
+    }
     std::sort(found.begin(), found.end(),
               [](const ImageSymbol* a, const ImageSymbol* b) { return a->address < b->address; });
     return found;

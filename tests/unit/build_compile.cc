@@ -113,6 +113,24 @@ TEST_F(Compile, where_and_when_xen_is_compiled_is_no_change_of_the_patch) {
     EXPECT_THAT(objects(*b), ElementsAre("common/one.o"));
 }
 
+TEST_F(Compile, what_a_patch_does_to_compile_h_is_a_change) {
+    std::string text = makefile;
+    const std::string rule = "\t$(MAKE) all.o\n";
+    text.replace(text.find(rule), rule.size(),
+                 "\tcp include/xen/compile.h.in include/xen/compile.h\n" + rule);
+    put("xen/Makefile", text);
+    put("xen/include/xen/compile.h.in", "#define WHO 1\n");
+    put("xen/common/two.c", "#include <xen/compile.h>\n"
+                            "int two(void)\n"
+                            "{\n"
+                            "    return WHO;\n"
+                            "}\n");
+    auto b = build(
+        request({patch("xen/include/xen/compile.h.in", 1, "#define WHO 1", "#define WHO 2")}));
+    ASSERT_TRUE(b) << b.error().front().why;
+    EXPECT_THAT(objects(*b), ElementsAre("common/two.o"));
+}
+
 // As up to 4.12, where the rule for the hypervisor is one make deeper, and Kconfig's header is made
 // by the outer one.
 TEST_F(Compile, a_header_that_the_outer_make_makes) {

@@ -169,6 +169,21 @@ TEST(PipelineStack, AConstantThatThePayloadBelowCarriesIsCarriedAgain) {
     EXPECT_THAT(chain.names(Role::constant), ElementsAre("table"));
 }
 
+TEST(PipelineStack, ATableOfStringsThatThePayloadBelowCarriesIsCarriedAgain) {
+    const auto text = [](const char* second, const char* g) {
+        return "static const char *const names[] = { \"one\", \"" + std::string(second)
+               + "\" };\n"
+                 "int f(int x) { return outside(names[x & 1][0]) + 1; }\n"
+                 "int g(int x) { return outside("
+               + g + ") * 5; }\n";
+    };
+    Chain chain(text("two", "x"));
+    ASSERT_THAT(chain.grow(text("six", "x")), IsEmpty());
+    ASSERT_THAT(chain.grow(text("six", "names[x & 1][1]")), IsEmpty());
+    EXPECT_THAT(chain.names(Role::replacement), ElementsAre("g"));
+    EXPECT_THAT(chain.names(Role::constant), Contains("names"));
+}
+
 TEST(PipelineStack, AConstantThatNobodyChangedStaysWhereItIs) {
     const auto text = [](const char* f, const char* g) {
         return "static const int table[] = { 1, 2, 3, 4 };\n"

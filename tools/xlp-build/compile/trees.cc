@@ -222,12 +222,13 @@ Result<void> make_patched(const Request& request, const std::vector<Patch>& patc
         return r;
     if (auto r = apply_all(patches, tree, stop, nullptr); !r)
         return r;
-    bool kconfig = false, headers = false, recipes = false;
+    bool kconfig = false, headers = false, recipes = false, compile_info = false;
     for (const std::string& path : touched_files(patches)) {
         const FileKind kind = kind_of(path);
         const std::string name = fs::path(path).filename();
         kconfig |= name.starts_with("Kconfig");
         headers |= kind != FileKind::c_source || name == "asm-offsets.c";
+        compile_info |= name == "compile.h.in";
         recipes |= kind == FileKind::build;
     }
     const Toolchain& t = request.toolchain;
@@ -237,9 +238,10 @@ Result<void> make_patched(const Request& request, const std::vector<Patch>& patc
     if (headers)
         if (auto r = blame_patch(make_headers(tree, t, stop)); !r)
             return r;
-    if (!recipes) {
-        if (auto r = keep_compile_info(original / "tree", tree); headers && !r)
+    if (headers && !recipes && !compile_info)
+        if (auto r = keep_compile_info(original / "tree", tree); !r)
             return r;
+    if (!recipes) {
         std::error_code ec;
         fs::copy_file(original / "recipes.json", entry / "recipes.json", ec);
         return {};

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What a payload says of itself, and its manifest where there is one.
+// What a payload says of itself.
 Result<manifest::Manifest> read_payload(const fs::path& file) {
     auto bytes = read_file(file);
     if (!bytes)
