@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/manifest/manifest.h"
 
+#include "payload/base/file.h"
+
 #include "payload/base/bytes.h"
 #include "payload/base/hash.h"
 #include "payload/base/json.h"
@@ -87,6 +89,11 @@ Result<Manifest> describe(View payload, const std::string& file) {
     if (!object)
         return fail(object);
     return describe(*object, sha256_hex(payload), payload.size(), file);
+}
+
+Result<Manifest> describe_file(const std::filesystem::path& payload) {
+    auto bytes = read_file(payload);
+    return bytes ? describe(*bytes, payload.filename().string()) : fail(bytes);
 }
 
 Result<Manifest> describe(const elf::Object& object, const std::string& sha256, std::uint64_t size,

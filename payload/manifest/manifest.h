@@ -65,6 +65,7 @@ Result<Manifest> parse(std::string_view text, const std::string& origin);
 // What the payload itself tells: file, sha256, size, ids, functions, and what `.modinfo` has.
 // Errors for bytes that are not an ELF object or lack their build-id.
 Result<Manifest> describe(View payload, const std::string& file);
+Result<Manifest> describe_file(const std::filesystem::path& payload);
 // The same of an object that was read already.
 Result<Manifest> describe(const elf::Object&, const std::string& sha256, std::uint64_t size,
                           const std::string& file);

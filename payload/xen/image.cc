@@ -150,19 +150,7 @@ void Image::index() {
 }
 
 Image Image::with(std::span<const Applied> applied) const {
-    Image image;
-    image.object_ = object_;
-    image.build_id_ = build_id_;
-    image.version_ = version_;
-    image.text_ = text_;
-    image.init_ = init_;
-    image.ibt_ = ibt_;
-    image.symbols_ = symbols_;
-    image.sections_ = sections_;
-    image.applied_ = applied_;
-    image.payloads_ = payloads_;
-    image.replaced_ = replaced_;
-    image.added_ = added_;
+    Image image(*this);
     for (const Applied& a : applied) {
         image.applied_.push_back(a.memory);
         for (const elf::Section& s : a.sections) {

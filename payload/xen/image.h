@@ -29,8 +29,8 @@ struct ImageSymbol {
     std::uint64_t size = 0; // 0 for labels of assembly
     std::uint8_t type = STT_NOTYPE;
     bool local = false;
-    bool replacement =
-        false; // in a payload, in place of the function of that name: not found by it
+    // In a payload, in place of the function of that name: not found by it.
+    bool replacement = false;
 };
 
 // "foo" of "dir/file.c#foo", and of "foo".
@@ -64,7 +64,6 @@ public:
     Image() = default;
     Image(Image&&) = default;
     Image& operator=(Image&&) = default;
-    Image(const Image&) = delete; // by_name_ points into symbols_: see with()
     Image& operator=(const Image&) = delete;
 
     // From a parsed xen-syms. Refuses (image.*, kind `input`) a file that is not a linked
@@ -111,6 +110,7 @@ public:
     bool has_ibt() const { return ibt_; } // functions start with ENDBR64
 
 private:
+    Image(const Image&) = default; // by_name_ points into symbols_: index() must follow
     void index();
 
     elf::Object object_;

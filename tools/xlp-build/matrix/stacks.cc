@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-build/matrix/stacks.h"
 
-#include "payload/base/file.h"
 #include "payload/manifest/manifest.h"
 
 #include <algorithm>
@@ -20,13 +19,6 @@ void add_claims(Words& to, const Words& from) {
     for (std::size_t i = 0; i + 1 < from.size(); i += 2)
         if (from[i] == "--advisory" || from[i] == "--cve")
             to.insert(to.end(), {from[i], from[i + 1]});
-}
-
-Result<manifest::Manifest> describe(const fs::path& payload) {
-    auto bytes = read_file(payload);
-    if (!bytes)
-        return fail(bytes);
-    return manifest::describe(*bytes, payload.filename().string());
 }
 
 std::vector<fs::path> payloads_below(const std::vector<fs::path>& given) {
@@ -48,7 +40,7 @@ Result<std::set<std::string>> published_for(const std::string& xen,
                                             const std::vector<fs::path>& given) {
     std::set<std::string> ids;
     for (const fs::path& file : payloads_below(given)) {
-        auto m = describe(file);
+        auto m = manifest::describe_file(file);
         if (!m)
             return fail(m);
         if (m->xen_build_id == xen)
@@ -122,7 +114,7 @@ private:
         std::string xen;
         std::set<std::string> superseded;
         auto supersede = [&](const MatrixRow& row) -> Result<void> {
-            auto m = describe(row.payload);
+            auto m = manifest::describe_file(row.payload);
             if (!m)
                 return fail(m);
             xen = m->xen_build_id;

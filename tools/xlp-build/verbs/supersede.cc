@@ -2,7 +2,6 @@
 #include "tools/xlp-build/verbs/supersede.h"
 
 #include "payload/base/bytes.h"
-#include "payload/base/file.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -13,18 +12,6 @@ namespace xlp::build {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-// What a payload says of itself.
-Result<manifest::Manifest> read_payload(const fs::path& file) {
-    auto bytes = read_file(file);
-    if (!bytes)
-        return fail(bytes);
-    return manifest::describe(*bytes, file.filename().string());
-}
-
-} // namespace
-
 Result<Superseded> read_superseded(const cli::po::variables_map& vm) {
     Superseded all;
     if (!vm.count("supersedes"))
@@ -32,7 +19,7 @@ Result<Superseded> read_superseded(const cli::po::variables_map& vm) {
     for (const std::string& given : vm["supersedes"].as<std::vector<std::string>>()) {
         std::error_code error;
         if (fs::exists(given, error)) {
-            auto m = read_payload(given);
+            auto m = manifest::describe_file(given);
             if (!m)
                 return fail(m);
             all.build_ids.push_back(m->build_id);
