@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+template class boost::program_options::typed_value<std::string>;
+template class boost::program_options::typed_value<unsigned>;
+
 namespace xlp::cli {
 
 const char* version() {

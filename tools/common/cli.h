@@ -12,6 +12,10 @@
 #include <string>
 #include <vector>
 
+// Compiled once, in cli.cc: every verb has options of these types.
+extern template class boost::program_options::typed_value<std::string>;
+extern template class boost::program_options::typed_value<unsigned>;
+
 namespace xlp::cli {
 
 namespace po = boost::program_options;
