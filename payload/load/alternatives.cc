@@ -60,7 +60,7 @@ void read_call_target(const Loading& l, Address orig) {
 }
 
 bool is_call_pattern(const Loading& l, const RawAlternative& a, Address orig, Address repl) {
-    if (l.rules.has_alternative_calls || a.repl_len < 5 || a.orig_len < 6)
+    if (!l.rules.direct_calls || l.rules.has_alternative_calls || a.repl_len < 5 || a.orig_len < 6)
         return false;
     const auto opcode = l.machine.get<std::uint8_t>(repl);
     return (opcode & 0xfe) == 0xe8 && l.machine.get<std::int32_t>(repl + 1) == -5
@@ -82,6 +82,11 @@ Step apply(const Loading& l, std::uint32_t section, const RawAlternative& a, Add
         return reject(l, section, at, -ERANGE, "load.alternatives.feature",
                       "There is no such processor feature in this version of Xen.");
     const Address orig = original_of(a, at), repl = replacement_of(a, at);
+    // not checked before e74360e4ba; a processor without the feature would pass over it
+    if (!l.machine.readable(repl, a.repl_len))
+        throw Fault{repl, false};
+    if (!l.machine.readable(orig, total))
+        throw Fault{orig, true};
     if (is_call_pattern(l, a, orig, repl))
         read_call_target(l, orig);
     return {};
@@ -93,7 +98,8 @@ Step prepare_alternatives(Loading& l) {
     const std::uint32_t section = l.find_section(".altinstructions");
     if (!section)
         return {};
-    if (Step refusal = check_multiple(l, section, sizeof(RawAlternative)))
+    const std::size_t entry = l.rules.alternative_size;
+    if (Step refusal = check_multiple(l, section, entry))
         return refusal;
     const std::uint64_t size = l.section_header(section).sh_size;
     const Address begin = l.sections[section].address;
@@ -110,13 +116,12 @@ Step prepare_alternatives(Loading& l) {
             return refuse(l, section, -EINVAL, "load.alternatives.no-replacements",
                           ".altinstructions provided, but no .altinstr_replacement",
                           "Include .altinstr_replacement, even if it is empty.");
-        for (Address at = begin; at < begin + size; at += sizeof(RawAlternative))
-            if (Step refusal =
-                    check_range(l, section, replacements, l.machine.get<RawAlternative>(at), at))
+        for (Address at = begin; at < begin + size; at += entry)
+            if (Step refusal = check_range(l, section, replacements, alternative_at(l, at), at))
                 return refusal;
     }
-    for (Address at = begin; at < begin + size; at += sizeof(RawAlternative))
-        if (Step refusal = apply(l, section, l.machine.get<RawAlternative>(at), at))
+    for (Address at = begin; at < begin + size; at += entry)
+        if (Step refusal = apply(l, section, alternative_at(l, at), at))
             return refusal;
     return {};
 }

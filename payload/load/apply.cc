@@ -66,9 +66,9 @@ void patch_all(Loading& l) {
     const std::uint32_t section = l.find_section(".livepatch.funcs");
     for (std::size_t i = 0; i < l.result->functions.size(); ++i) {
         FunctionRecord& f = l.result->functions[i];
-        const Address at = l.sections[section].address + i * sizeof(RawRecord);
+        const Address at = l.sections[section].address + i * l.rules.record_size;
         if (l.rules.state_in_records) {
-            if (l.machine.get<RawRecord>(at).applied == func_applied)
+            if (record_at(l, at).applied == func_applied)
                 continue; // with a warning
             if (l.rules.read_only_records_fault && l.sections[section].region == Region::ro)
                 throw Fault{at, true};
@@ -80,7 +80,7 @@ void patch_all(Loading& l) {
 // What a hook does is not modelled, only that it can be called.
 void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
     const std::uint32_t section = l.find_section(name);
-    if (!section)
+    if (!section || !l.rules.runs_hooks(name))
         return;
     if (!l.sections[section].address && may_be_null)
         return; // is_hook_enabled(): a section that was not loaded
@@ -95,7 +95,7 @@ void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
 // is_hook_enabled()
 bool is_enabled(const Loading& l, std::string_view name) {
     const std::uint32_t section = l.find_section(name);
-    return section && l.sections[section].address
+    return section && l.rules.runs_hooks(name) && l.sections[section].address
            && l.machine.get<Address>(l.sections[section].address);
 }
 

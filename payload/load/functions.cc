@@ -9,7 +9,6 @@ namespace xlp::load {
 
 namespace {
 
-constexpr std::uint8_t payload_version = 2;          // LIVEPATCH_PAYLOAD_VERSION
 constexpr std::uint32_t longest_nop = 31;            // LIVEPATCH_OPAQUE_SIZE
 constexpr std::int64_t longest_distance = 1LL << 31; // ARCH_LIVEPATCH_RANGE
 
@@ -41,7 +40,7 @@ Step resolve_old_address(Loading& l, Record& r) {
 }
 
 Step verify_sizes(const Loading& l, const Record& r) {
-    if (!r.raw.new_addr) {
+    if (!r.raw.new_addr && l.rules.hooks) {
         if (r.raw.new_size > longest_nop)
             return refuse(l, r, -EOPNOTSUPP, "load.functions.nop-length", {},
                           "At most 31 bytes can be overwritten with no-operations.");
@@ -62,7 +61,7 @@ Step verify_sizes(const Loading& l, const Record& r) {
 }
 
 Step verify_distance(const Loading& l, const Record& r) {
-    if (!r.raw.new_addr)
+    if (!r.raw.new_addr || !l.rules.hooks)
         return {};
     const auto distance = static_cast<std::int64_t>(r.raw.old_addr - r.raw.new_addr);
     if (distance >= -longest_distance && distance < longest_distance)
@@ -72,14 +71,15 @@ Step verify_distance(const Loading& l, const Record& r) {
 }
 
 Step prepare(Loading& l, Record& r) {
-    if (r.raw.version != payload_version)
-        return refuse(
-            l, r, -EOPNOTSUPP, "load.functions.version",
-            fmt::format("Wrong version ({}). Expected {}", r.raw.version, payload_version),
-            "Xen 4.14 and newer take records of version 2.");
-    if (!r.raw.old_size)
+    const unsigned version = l.rules.records_v2 ? 2 : 1; // LIVEPATCH_PAYLOAD_VERSION
+    if (r.raw.version != version)
+        return refuse(l, r, -EOPNOTSUPP, "load.functions.version",
+                      fmt::format("Wrong version ({}). Expected {}", r.raw.version, version),
+                      "Xen 4.14 and newer take records of version 2, older ones of version 1.");
+    if (l.rules.hooks ? !r.raw.old_size : !r.raw.new_addr || !r.raw.new_size)
         return refuse(l, r, -EINVAL, "load.functions.no-size", "Address or size fields are zero",
-                      "The size of the old function is needed.");
+                      l.rules.hooks ? "The size of the old function is needed."
+                                    : "Xen 4.7 needs a new function and its size.");
     if (l.rules.knows_endbr)
         if (Step refusal = resolve_old_address(l, r))
             return refusal;
@@ -102,14 +102,15 @@ Step prepare_functions(Loading& l) {
     const std::uint32_t section = l.find_section(".livepatch.funcs");
     if (!section)
         return {};
-    if (Step refusal = check_multiple(l, section, sizeof(RawRecord)))
+    const std::size_t size = l.rules.record_size;
+    if (Step refusal = check_multiple(l, section, size))
         return refusal;
-    const std::uint64_t count = l.section_header(section).sh_size / sizeof(RawRecord);
+    const std::uint64_t count = l.section_header(section).sh_size / size;
     const Address table = l.sections[section].address;
     for (std::uint64_t i = 0; i < count; ++i) {
-        const Address at = table + i * sizeof(RawRecord);
+        const Address at = table + i * size;
         FunctionRecord& out = l.result->functions.emplace_back();
-        Record r{at, l.machine.get<RawRecord>(at), out};
+        Record r{at, record_at(l, at), out};
         out.name = readable_name(l, r.raw.name);
         out.new_address = r.raw.new_addr;
         out.old_address = r.raw.old_addr;

@@ -172,7 +172,7 @@ void Judge::state(std::uint32_t section) {
                               "Make .livepatch.funcs writable.", l.at_section(section)));
     for (std::size_t i = 0; i < l.result->functions.size(); ++i) {
         const FunctionRecord& f = l.result->functions[i];
-        const auto raw = l.machine.get<RawRecord>(table.address + i * sizeof(RawRecord));
+        const RawRecord raw = record_at(l, table.address + i * l.rules.record_size);
         if (!raw.name && f.by_name)
             refuse(f, "load.fatal.name-null", "The record has neither a name nor an old address.");
         if (l.rules.state_in_records && raw.applied)
@@ -194,7 +194,7 @@ void Judge::absolute_addresses(std::uint32_t section) {
     for (std::size_t i = 0; i < functions.size(); ++i) {
         FunctionRecord& f = functions[i];
         f.absolute = f.old_address && !f.by_name
-                     && !relocated.count(i * sizeof(RawRecord) + offsetof(RawRecord, old_addr));
+                     && !relocated.count(i * l.rules.record_size + offsetof(RawRecord, old_addr));
         if (f.absolute)
             warn(f, "load.absolute-address",
                  "The old address is a number: it is wrong on a host that booted xen.efi of the "
@@ -204,6 +204,8 @@ void Judge::absolute_addresses(std::uint32_t section) {
 }
 
 void Judge::expectation(const FunctionRecord& f) {
+    if (!l.rules.records_v2)
+        return; // there are none
     if (!f.expect.enabled) {
         out.push_back(note("load.no-expectation",
                            "Xen does not check the old code before it patches it.",

@@ -17,6 +17,17 @@ constexpr std::int64_t worst_neighbours = 4LL << 20;
 
 void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
     const std::string_view name = l.sections[section].name;
+    if (!l.rules.runs_hooks(name)) {
+        out.push_back(refusal("load.hooks.not-run",
+                              fmt::format("Xen {} takes the payload and does not run hooks of this "
+                                          "kind.",
+                                          l.version.text()),
+                              l.rules.hooks
+                                  ? "Before Xen 4.14 there are load and unload hooks only."
+                                  : "Before Xen 4.8 there are no hooks.",
+                              l.at_section(section)));
+        return;
+    }
     const bool optional = name != ".livepatch.hooks.load" && name != ".livepatch.hooks.unload";
     const std::uint64_t size = l.section_header(section).sh_size;
     for (std::uint64_t i = 0; i + 8 <= size; i += 8) {
@@ -86,7 +97,7 @@ void check_bug_frames(const Loading& l, std::uint32_t section, Findings& out) {
 }
 
 void check_alternative(const Loading& l, std::uint32_t section, Address at, Findings& out) {
-    const auto a = l.machine.get<RawAlternative>(at);
+    const RawAlternative a = alternative_at(l, at);
     const Address orig = original_of(a, at), repl = replacement_of(a, at);
     const Loaded& p = *l.result;
     const auto refuse = [&](const char* code, std::string why) {
@@ -140,12 +151,11 @@ void check_call_slot(const Loading& l, std::uint32_t section, Address site, Find
 void check_alternatives(const Loading& l, std::uint32_t section, Findings& out) {
     const Address begin = l.sections[section].address;
     const std::uint64_t size = l.section_header(section).sh_size;
-    for (std::uint64_t i = 0; i + sizeof(RawAlternative) <= size && out.size() < 100;
-         i += sizeof(RawAlternative)) {
+    const std::size_t entry = l.rules.alternative_size;
+    for (std::uint64_t i = 0; i + entry <= size && out.size() < 100; i += entry) {
         check_alternative(l, section, begin + i, out);
-        if (!l.rules.has_alternative_calls)
-            check_call_slot(l, section,
-                            original_of(l.machine.get<RawAlternative>(begin + i), begin + i), out);
+        if (l.rules.direct_calls && !l.rules.has_alternative_calls)
+            check_call_slot(l, section, original_of(alternative_at(l, begin + i), begin + i), out);
     }
     if (size && l.rules.alternatives_fault_with_ibt && l.image.has_ibt())
         out.push_back(warning("load.alternatives-with-ibt",

@@ -149,6 +149,7 @@ Findings find_symbol_hazards(const Loading&);
 Findings find_reference_hazards(const Loading&);
 Findings find_function_hazards(const Loading&);
 Findings find_table_hazards(const Loading&); // hooks, bug frames, alternatives, exception table
+Findings find_note_hazards(const Loading&);
 Findings find_stack_hazards(const Loading&);
 
 } // namespace xlp::load

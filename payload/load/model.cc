@@ -27,7 +27,10 @@ std::vector<StageStep> upload_stages(const Rules& rules) {
                           {Stage::symbols, resolve_symbols},
                           {Stage::relocations, relocate},
                           {Stage::special_sections, check_special_sections},
-                          {Stage::patching_sections, check_patching_sections},
+                      });
+    if (rules.records_v2)
+        s.push_back({Stage::patching_sections, check_patching_sections});
+    s.insert(s.end(), {
                           {Stage::functions, prepare_functions},
                           {Stage::hooks, prepare_hooks},
                           {Stage::notes, prepare_notes},
@@ -37,20 +40,21 @@ std::vector<StageStep> upload_stages(const Rules& rules) {
     if (rules.has_alternative_calls)
         s.push_back({Stage::alternative_calls, prepare_alternative_calls});
     s.push_back({Stage::exception_table, prepare_exception_table});
-    s.push_back({Stage::metadata, prepare_metadata});
-    if (!rules.reworked_sections)
+    if (rules.records_v2)
+        s.push_back({Stage::metadata, prepare_metadata});
+    if (rules.records_v2 && !rules.reworked_sections)
         s.push_back({Stage::hypervisor_id, check_old_hypervisor_id});
     s.push_back({Stage::symbol_table, build_symbol_table});
     return s;
 }
 
 // livepatch_action() and the work it schedules
-std::vector<StageStep> apply_stages() {
-    return {
-        {Stage::dependency, check_stack_dependency},
-        {Stage::expectations, check_expectations},
-        {Stage::apply, apply_functions},
-    };
+std::vector<StageStep> apply_stages(const Rules& rules) {
+    std::vector<StageStep> s = {{Stage::dependency, check_stack_dependency}};
+    if (rules.records_v2)
+        s.push_back({Stage::expectations, check_expectations});
+    s.push_back({Stage::apply, apply_functions});
+    return s;
 }
 
 std::string counted(std::size_t n, const char* one, const char* many) {
@@ -162,8 +166,9 @@ std::optional<Refusal> check_arguments(View payload, const Options& o) {
 }
 
 void find_hazards(const Loading& l, Findings& to) {
-    for (auto find : {find_section_hazards, find_symbol_hazards, find_reference_hazards,
-                      find_function_hazards, find_table_hazards, find_stack_hazards}) {
+    for (auto find :
+         {find_section_hazards, find_symbol_hazards, find_reference_hazards, find_function_hazards,
+          find_table_hazards, find_note_hazards, find_stack_hazards}) {
         try {
             append(to, find(l));
         } catch (const Fault&) {
@@ -180,7 +185,7 @@ Verdict load(View payload, const xen::Image& image, const Options& options) {
         Verdict v = refuse_upload({-EINVAL,
                                    "load.version",
                                    {},
-                                   "The loader's model begins with Xen 4.14.",
+                                   "The loader's model begins with Xen 4.7.",
                                    {options.name, {}, {}, 0}});
         v.findings.front().why = fmt::format("Xen {} is not modelled.", version.text());
         return v;
@@ -199,7 +204,7 @@ Verdict load(View payload, const xen::Image& image, const Options& options) {
     find_hazards(l, v.findings); // with the upload buffer, before anything is patched
     if (v.upload.outcome == Outcome::accepted) {
         l.machine.unmap_upload();
-        if (run(apply_stages(), true, l, v, v.apply))
+        if (run(apply_stages(l.rules), true, l, v, v.apply))
             run({{Stage::revert, revert_functions}}, true, l, v, v.revert);
     }
     return v;

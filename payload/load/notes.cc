@@ -109,7 +109,7 @@ Step prepare_notes(Loading& l) {
                 l.at_section(l.find_section(".note.gnu.build-id"))};
     if (Step refusal = parse(l, ".livepatch.depends", out.depends))
         return refusal;
-    if (!l.rules.reworked_sections)
+    if (l.rules.records_v2 && !l.rules.reworked_sections)
         return parse(l, ".livepatch.xen_depends", l.xen_depends);
     return {};
 }
@@ -130,6 +130,21 @@ Step check_stack_dependency(Loading& l) {
                    fmt::format("The payload was built to follow {}; on top now is {}.",
                                hex(l.result->depends), hex(wanted)),
                    l.at_section(l.find_section(".livepatch.depends"))};
+}
+
+Findings find_note_hazards(const Loading& l) {
+    const std::uint32_t section = l.find_section(".livepatch.xen_depends");
+    if (l.rules.records_v2 || !section)
+        return {};
+    const Note note = parse_note(l, section);
+    if (!note.error && note.id == l.image.build_id())
+        return {};
+    return {refusal("load.hypervisor-id.mismatch",
+                    fmt::format("The payload is for the build {}, this is {}; Xen {} does not "
+                                "compare them.",
+                                note.error ? "of a damaged note" : hex(note.id),
+                                hex(l.image.build_id()), l.version.text()),
+                    other_build, l.at_section(section))};
 }
 
 } // namespace xlp::load

@@ -8,11 +8,14 @@ namespace xlp::load {
 
 namespace {
 
-constexpr std::uint64_t window_size = 1U << 30; // XEN_VIRT_END - XEN_VIRT_START
-constexpr std::uint64_t bitmap_pages = 8;       // one bit for each page of up to 1 GiB
+constexpr std::uint64_t window_size = 1ULL << 30; // XEN_VIRT_END - XEN_VIRT_START
+constexpr std::uint64_t bitmap_pages = 8;         // one bit for each page of up to 1 GiB
 constexpr std::uint64_t superpage_size = 2U << 20;
-// XEN_VIRT_START of 4.14 and newer
-constexpr Address xen_virt_start = 0xffff82d040000000;
+
+// XEN_VIRT_END: the hypervisor lies in the window's beginning, which moved in 4.14.
+Address window_end(const Loading& l) {
+    return (l.image.text().begin & ~(window_size - 1)) + window_size;
+}
 
 Address window_begin(const Loading& l) {
     auto end = l.image.resolve(l.rules.window_behind_data ? "__2M_rwdata_end" : "_end");
@@ -90,8 +93,7 @@ Step place(Loading& l) {
     Loaded& out = *l.result;
     out.base = next_free(l);
     out.pages = pages_of(total);
-    if (out.pages > pages_of(window_size)
-        || out.base + out.pages * page_size > xen_virt_start + window_size)
+    if (out.pages > pages_of(window_size) || out.base + out.pages * page_size > window_end(l))
         return out_of_memory(l);
     if (out.pages > pages_of(max_modelled_memory))
         return Refusal{-ENOMEM,
@@ -124,7 +126,7 @@ Step place(Loading& l) {
             writable.push_back(i);
     }
     out.safe_to_reapply =
-        writable.empty()
+        (writable.empty() && l.rules.tightened_sections)
         || (writable.size() == 1 && l.sections[writable[0]].name == ".livepatch.funcs");
     l.machine.map_payload(out.base, &out.memory);
     return {};

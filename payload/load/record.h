@@ -2,8 +2,7 @@
 // Function records and alternatives as the model reads them out of memory.
 #pragma once
 
-#include "payload/load/model.h"
-#include "payload/xen/abi.h"
+#include "payload/load/loading.h"
 
 #include <cstring>
 
@@ -12,6 +11,20 @@ namespace xlp::load {
 using RawRecord = xen::abi::Function;
 using RawAlternative = xen::abi::Alternative;
 using xen::abi::negated_feature;
+
+// An entry of a table, shorter in old versions: what it has not got is zero.
+template <class T>
+T entry_at(const Loading& l, Address at, std::size_t size) {
+    T entry{};
+    l.machine.read(at, &entry, size);
+    return entry;
+}
+inline RawRecord record_at(const Loading& l, Address at) {
+    return entry_at<RawRecord>(l, at, l.rules.record_size);
+}
+inline RawAlternative alternative_at(const Loading& l, Address at) {
+    return entry_at<RawAlternative>(l, at, l.rules.alternative_size);
+}
 
 inline Expectation expectation_of(const RawRecord& r) {
     Expectation e;

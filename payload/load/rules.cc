@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "payload/load/rules.h"
 
+#include "payload/xen/abi.h"
 #include "payload/xen/contract.h"
 
 namespace xlp::load {
 
+bool Rules::runs_hooks(std::string_view section) const {
+    const bool oldest_kinds =
+        section == ".livepatch.hooks.load" || section == ".livepatch.hooks.unload";
+    return oldest_kinds ? hooks : records_v2;
+}
+
 Rules Rules::of(xen::Version v, const xen::Image& image) {
     using xen::Feature, xen::has;
     Rules r;
+    r.records_v2 = has(v, Feature::records_v2);
+    r.record_size = r.records_v2 ? xen::abi::function_size_v2 : xen::abi::function_size_v1;
+    r.alternative_size = has(v, Feature::long_alternatives) ? sizeof(xen::abi::Alternative)
+                                                            : xen::abi::alternative_size_old;
+    r.hooks = has(v, Feature::hooks);
+    r.checks_relocation_symbols = has(v, Feature::checked_relocation_symbols);
+    r.tightened_sections = has(v, Feature::tightened_sections);
+    r.direct_calls = has(v, Feature::direct_calls);
     r.reworked_sections = has(v, Feature::reworked_sections);
     r.places_empty_sections = has(v, Feature::places_empty_sections);
+    r.knows_ignored_symbols = has(v, Feature::knows_ignored_symbols);
     r.knows_endbr = has(v, Feature::skips_endbr);
     r.knows_endbr_poison = has(v, Feature::knows_poisoned_endbr);
     r.state_in_records = !has(v, Feature::state_outside_records);

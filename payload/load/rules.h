@@ -1,21 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What differs between the loaders of Xen 4.14 to 4.22 (payload/xen/contract.h has since when).
+// What differs between the loaders of Xen 4.7 to 4.22 (payload/xen/contract.h has since when).
 #pragma once
 
 #include "payload/xen/image.h"
 
+#include <string_view>
+
 namespace xlp::load {
 
-inline constexpr xen::Version oldest_modelled{4, 14, 0};
+inline constexpr xen::Version oldest_modelled{4, 7, 0};
 
 struct Rules {
+    // 4.14: .livepatch.xen_depends, expectations, hooks of all kinds, metadata, payloads without
+    // records.
+    bool records_v2 = false;
+    // 4.8: load and unload hooks, no-operations, and the checks that came with them.
+    bool hooks = false;
+    bool checks_relocation_symbols = false;            // 2ff229643b
+    bool tightened_sections = false;                   // c3f951417f, 7597fabca7, 66d3f83db6
+    bool direct_calls = false;                         // 4.12: alternatives that patch calls
+    std::size_t record_size = 0, alternative_size = 0; // of an entry
     // fa49f4be41, 8c81423038, aa5a06d5d6 (one series): the hypervisor's build-id is checked before
     // anything is loaded; a section has one address, in the upload buffer until it is placed;
     // errors of notes and alternatives are passed on.
     bool reworked_sections = false;
-    // 0dc1f929e8, 9120b5737f: empty sections get an address, symbols of sections that are not
-    // loaded are remembered as ignored.
+    // 0dc1f929e8, 9120b5737f: empty sections get an address (as before 4.8), symbols of sections
+    // that are not loaded are remembered as ignored.
     bool places_empty_sections = false;
+    bool knows_ignored_symbols = false;
     // 6974c75180, 5142dc5c25: the jump goes behind an ENDBR64; the old address is looked up before
     // the sizes are checked.
     bool knows_endbr = false;
@@ -31,6 +43,9 @@ struct Rules {
     unsigned feature_words = 0;               // NCAPINTS of the branch's last release
     bool window_behind_data = false; // payloads start at __2M_rwdata_end, not 2 MiB aligned
     bool rodata_writable = false;    // .rodata of Xen, while payloads are applied
+
+    // Whether hooks in this section are run: ".livepatch.hooks.load".
+    bool runs_hooks(std::string_view section) const;
 
     // The image tells what its version cannot: distributions ship snapshots between releases.
     static Rules of(xen::Version, const xen::Image&);

@@ -33,15 +33,15 @@ Step check_section(const Loading& l, std::uint32_t i, const Elf64_Shdr& s) {
     if (s.sh_type != SHT_NOBITS && (s.sh_offset > size || s.sh_offset + s.sh_size > size))
         return refuse(l, i, -EINVAL, "load.sections.past-end",
                       fmt::format("Section [{}] data is past end of payload", i));
-    if (s.sh_addralign & (s.sh_addralign - 1))
+    if (l.rules.tightened_sections && s.sh_addralign & (s.sh_addralign - 1))
         return refuse(
             l, i, -EOPNOTSUPP, "load.sections.alignment",
             fmt::format("Section [{}] alignment ({:#x}) is not supported", i, s.sh_addralign));
-    if (s.sh_addralign && s.sh_addr % s.sh_addralign)
+    if (l.rules.tightened_sections && s.sh_addralign && s.sh_addr % s.sh_addralign)
         return refuse(l, i, -EINVAL, "load.sections.address",
                       fmt::format("Section [{}] addr ({:#x}) is not aligned properly ({:#x})", i,
                                   s.sh_addr, s.sh_addralign));
-    if ((s.sh_flags & (SHF_WRITE | SHF_ALLOC)) && s.sh_type == SHT_NOBITS
+    if (l.rules.hooks && (s.sh_flags & (SHF_WRITE | SHF_ALLOC)) && s.sh_type == SHT_NOBITS
         && s.sh_size > max_payload_size)
         return refuse(l, i, -EINVAL, "load.sections.bss-size", {},
                       "No section of type NOBITS may exceed 2 MiB.");

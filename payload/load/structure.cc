@@ -13,17 +13,20 @@ Refusal refuse(const Loading& l, const char* code, std::string log, std::string 
 } // namespace
 
 Step check_special_sections(Loading& l) {
-    for (const char* name :
-         {".livepatch.depends", ".livepatch.xen_depends", ".note.gnu.build-id"}) {
-        if (l.rules.reworked_sections && name == std::string_view(".livepatch.xen_depends"))
-            continue; // checked before
+    const char* const remedy = l.rules.records_v2
+                                   ? "Every payload needs the three build-id notes."
+                                   : "Every payload needs functions and the build-id notes.";
+    std::vector<const char*> names = {".livepatch.depends", ".note.gnu.build-id"};
+    if (!l.rules.records_v2)
+        names.insert(names.begin(), ".livepatch.funcs");
+    else if (!l.rules.reworked_sections) // since then it is checked before
+        names.insert(names.begin() + 1, ".livepatch.xen_depends");
+    for (const char* name : names) {
         const std::uint32_t section = l.find_section(name);
         if (!section)
-            return refuse(l, "load.special.missing", fmt::format("{} is missing", name),
-                          "Every payload needs the three build-id notes.");
+            return refuse(l, "load.special.missing", fmt::format("{} is missing", name), remedy);
         if (!l.section_header(section).sh_size)
-            return refuse(l, "load.special.empty", fmt::format("{} is empty", name),
-                          "Every payload needs the three build-id notes.");
+            return refuse(l, "load.special.empty", fmt::format("{} is empty", name), remedy);
     }
     return {};
 }

@@ -32,7 +32,7 @@ Step defined(Loading& l, LoadingSymbol& symbol, std::uint32_t index, Address& va
                        "Build the payload again; the file is damaged.", at(l, symbol)};
     if (l.is_ignored(l.section_header(index))) {
         symbol.origin = Origin::ignored;
-        symbol.ignored = l.rules.places_empty_sections;
+        symbol.ignored = l.rules.knows_ignored_symbols;
     } else {
         value += l.sections[index].address;
     }

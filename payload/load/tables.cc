@@ -16,9 +16,11 @@ constexpr unsigned bug_frame_kinds = 4; // BUGFRAME_NR
 
 Step prepare_hooks(Loading& l) {
     for (const char* name : {".livepatch.hooks.load", ".livepatch.hooks.unload"})
-        if (const std::uint32_t section = l.find_section(name))
+        if (const std::uint32_t section = l.find_section(name); section && l.rules.hooks)
             if (Step refusal = check_multiple(l, section, pointer_size))
                 return refusal;
+    if (!l.rules.records_v2)
+        return {};
     for (const char* name :
          {".livepatch.hooks.preapply", ".livepatch.hooks.apply", ".livepatch.hooks.postapply",
           ".livepatch.hooks.prerevert", ".livepatch.hooks.revert", ".livepatch.hooks.postrevert"}) {
@@ -55,8 +57,12 @@ Step prepare_exception_table(Loading& l) {
         return {};
     if (Step refusal = check_multiple(l, section, exception_entry_size))
         return refusal;
-    // sort_exception_table() reads and writes every entry
     const std::uint64_t size = l.section_header(section).sh_size;
+    if (!size && !l.rules.tightened_sections)
+        return Refusal{-EINVAL, "load.section-size",
+                       fmt::format("Wrong size of .ex_table (exp:{} vs 0)", exception_entry_size),
+                       "Leave the section out.", l.at_section(section)};
+    // sort_exception_table() reads and writes every entry
     const Address at = l.sections[section].address;
     if (size && !l.machine.readable(at, 1))
         throw Fault{at, false};
@@ -65,7 +71,7 @@ Step prepare_exception_table(Loading& l) {
 
 Step prepare_metadata(Loading& l) {
     const std::uint32_t section = l.find_section(".modinfo");
-    if (!section)
+    if (!section || !l.rules.records_v2)
         return {};
     const auto last = static_cast<std::uint32_t>(l.section_header(section).sh_size) - 1;
     if (!l.machine.get<char>(l.sections[section].address + last))

@@ -12,12 +12,47 @@ namespace {
 
 const std::vector<ContractRow>& rows() {
     static const std::vector<ContractRow> table = {
+        {Feature::hooks,
+         {{4, 8, 0}},
+         {},
+         {},
+         "",
+         "Load and unload hooks are run; a record without a new function puts no-operations in "
+         "place of the old one; a payload with writable data cannot be applied again once it was "
+         "reverted; the distance of the jump, the size of `.bss` and of relocation tables are "
+         "checked."},
+        {Feature::checked_relocation_symbols,
+         {{4, 7, 4}, {4, 8, 2}, {4, 9, 1}, {4, 10, 0}},
+         {},
+         {},
+         "2ff229643b",
+         "A relocation without a symbol is refused; before, Xen dies of it."},
+        {Feature::tightened_sections,
+         {{4, 10, 0}},
+         {},
+         {},
+         "c3f951417f, 7597fabca7, 66d3f83db6",
+         "The alignment of sections is checked; an empty `.ex_table` is accepted; a payload "
+         "without any writable section may be applied again."},
         {Feature::long_alternatives,
          {{4, 11, 0}},
          {},
          {},
          "",
          "An entry of `.altinstructions` has 14 bytes instead of 12."},
+        {Feature::direct_calls,
+         {{4, 13, 0}},
+         {},
+         {},
+         "67d01cdb55",
+         "A call through a pointer can become a direct one: the pointer is read when the payload "
+         "is loaded."},
+        {Feature::logged_reasons,
+         {{4, 13, 0}},
+         {},
+         {},
+         "",
+         "A hypervisor that is not a debug build logs why it refuses a payload."},
         {Feature::path_qualified_names,
          {{4, 13, 0}},
          {},
@@ -30,15 +65,22 @@ const std::vector<ContractRow>& rows() {
          {},
          "",
          "Function records have 104 bytes instead of 64, with the bytes that are expected at the "
-         "old function. The loader demands `.livepatch.xen_depends`, and runs the pre-, post- and "
-         "replacement hooks."},
+         "old function. The loader demands `.livepatch.xen_depends` and compares it with the "
+         "hypervisor, takes payloads without `.livepatch.funcs`, runs the pre-, post- and "
+         "replacement hooks, and keeps `.modinfo`."},
         {Feature::places_empty_sections,
          {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}},
          {},
          {4, 8, 0},
          "0dc1f929e8, 9120b5737f",
-         "Empty allocated sections have an address; symbols of sections that are not loaded are "
-         "known as ignored."},
+         "Empty allocated sections have an address."},
+        {Feature::knows_ignored_symbols,
+         {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}},
+         {},
+         {},
+         "0dc1f929e8, 9120b5737f",
+         "A relocation against a symbol of a section that is not loaded is refused; before, it "
+         "silently got a wrong address."},
         {Feature::skips_endbr,
          {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}},
          {},
@@ -133,6 +175,10 @@ bool has(Version v, Feature feature) {
 }
 
 unsigned feature_words(Version v) {
+    if (v < Version{4, 13, 0})
+        return 11;
+    if (v < Version{4, 14, 0})
+        return 13;
     if (v < Version{4, 17, 0})
         return 20;
     return v < Version{4, 21, 0} ? 21 : 22;

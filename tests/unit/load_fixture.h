@@ -16,9 +16,17 @@ protected:
     static constexpr xen::Version latest{4, 22, 0};
 
     static sample::Target target() {
-        return {FakeXen::build_id(), "old_function", 64, "second_function", 32};
+        return {FakeXen::build_id(), "old_function", 64, "second_function", 32, {}};
     }
     void make() { bytes = sample::bytes_of(builder); }
+    // The sample as this version takes it, for this version.
+    void make_for(xen::Version v) {
+        version = v;
+        sample::Target t = target();
+        t.shape = sample::shape_of(v);
+        builder = sample::make(t);
+        make();
+    }
     sample::Raw raw() { return sample::Raw(bytes); }
 
     Verdict load_on(xen::Version version, bool ibt = true);

@@ -5,14 +5,41 @@
 #include "payload/base/bytes.h"
 #include "payload/elf/note.h"
 #include "payload/elf/writer.h"
+#include "payload/xen/contract.h"
 
 #include <array>
 #include <cstring>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace xlp::sample {
+
+// What differs between versions; as it stands, that of 4.14 and later.
+struct Shape {
+    unsigned record_version = 2;
+    std::size_t record_size = 104, alternative_size = 14;
+    bool hooks = true; // 4.7 has none, and no no-operations
+
+    std::vector<const char*> hook_sections() const {
+        if (!hooks)
+            return {};
+        if (record_version == 1)
+            return {".livepatch.hooks.load", ".livepatch.hooks.unload"};
+        return {".livepatch.hooks.load", ".livepatch.hooks.unload", ".livepatch.hooks.preapply",
+                ".livepatch.hooks.postapply"};
+    }
+};
+
+inline Shape shape_of(xen::Version v) {
+    Shape shape;
+    if (!has(v, xen::Feature::records_v2))
+        shape = {1, 64, 14, has(v, xen::Feature::hooks)};
+    if (!has(v, xen::Feature::long_alternatives))
+        shape.alternative_size = 12;
+    return shape;
+}
 
 // What the payload is for. The first function must be global and return a string, as
 // xen_extra_version() does: then the payload can be applied to a real hypervisor.
@@ -20,8 +47,9 @@ struct Target {
     elf::BuildId xen_id;
     std::string function;
     std::uint32_t function_size = 0;
-    std::string second; // only expected and overwritten with no-operations of its own length
+    std::string second; // never runs: overwritten with no-operations
     std::uint32_t second_size = 0;
+    Shape shape = {};
 };
 
 inline Bytes bytes_of(std::string_view text) {
@@ -69,11 +97,11 @@ struct Record {
     Bytes expected; // empty: none
 };
 
-inline void append_record(Bytes& table, const Record& r) {
-    Bytes record(104);
+inline void append_record(Bytes& table, const Record& r, const Shape& shape = {}) {
+    Bytes record(shape.record_size);
     std::memcpy(&record[24], &r.new_size, 4);
     std::memcpy(&record[28], &r.old_size, 4);
-    record[32] = 2;
+    record[32] = static_cast<std::uint8_t>(shape.record_version);
     if (!r.expected.empty()) {
         record[72] = static_cast<std::uint8_t>(1 | r.expected.size() << 1);
         std::memcpy(&record[73], r.expected.data(), r.expected.size());
@@ -107,14 +135,15 @@ inline void add_code(Builder& b, std::uint32_t& text, std::uint32_t& text_symbol
     b.relocate(text, 12, R_X86_64_PC32, strings_symbol, -4);
 }
 
-inline void add_tables(Builder& b, std::uint32_t text_symbol, std::uint32_t strings_symbol) {
+inline void add_tables(Builder& b, std::uint32_t text_symbol, std::uint32_t strings_symbol,
+                       const Shape& shape) {
     const std::uint32_t frames = b.section(".bug_frames.1", SHF_ALLOC, Bytes(8), 4);
     b.relocate(frames, 0, R_X86_64_PC32, text_symbol, 5);
     b.relocate(frames, 4, R_X86_64_PC32, strings_symbol, 5 + (0x15 << 24)); // a line number
     const std::uint32_t replacement =
         b.section(".altinstr_replacement", SHF_ALLOC | SHF_EXECINSTR, {0x0f, 0x1f, 0x00});
     const std::uint32_t replacement_symbol = b.section_symbol(replacement);
-    Bytes alternative(14);
+    Bytes alternative(shape.alternative_size);
     alternative[8] = 6; // cpuid: PAE, which every x86-64 has
     alternative[10] = 3;
     alternative[11] = 3;
@@ -148,8 +177,8 @@ inline Builder make(const Target& t) {
     const std::uint32_t names_symbol = b.section_symbol(names);
 
     Bytes table;
-    append_record(table, {static_cast<std::uint32_t>(new_size), t.function_size, {}});
-    append_record(table, {8, t.second_size, {}}); // no-operations
+    append_record(table, {static_cast<std::uint32_t>(new_size), t.function_size, {}}, t.shape);
+    append_record(table, {8, t.second_size, {}}, t.shape); // no-operations
     const std::uint32_t funcs =
         b.section(".livepatch.funcs", SHF_ALLOC | SHF_WRITE, std::move(table), 8);
     const std::uint32_t old = b.symbol(t.function);
@@ -157,15 +186,16 @@ inline Builder make(const Target& t) {
     b.relocate(funcs, 8, R_X86_64_64, text_symbol, 0);
     b.relocate(funcs, 16, R_X86_64_64, old, 0);
     // the second is found by name
-    b.relocate(funcs, 104, R_X86_64_64, names_symbol,
+    b.relocate(funcs, t.shape.record_size, R_X86_64_64, names_symbol,
                static_cast<std::int64_t>(t.function.size() + 1));
+    if (!t.shape.hooks) // a jump, then
+        b.relocate(funcs, t.shape.record_size + 8, R_X86_64_64, text_symbol, helper_at);
 
-    for (const char* hook : {".livepatch.hooks.load", ".livepatch.hooks.unload",
-                             ".livepatch.hooks.preapply", ".livepatch.hooks.postapply"}) {
+    for (const char* hook : t.shape.hook_sections()) {
         const std::uint32_t section = b.section(hook, SHF_ALLOC, Bytes(8), 8);
         b.relocate(section, 0, R_X86_64_64, text_symbol, hook_at);
     }
-    add_tables(b, text_symbol, strings_symbol);
+    add_tables(b, text_symbol, strings_symbol, t.shape);
     b.section(".data.xlp", SHF_ALLOC | SHF_WRITE, Bytes(16, 0x11), 8);
     b.section(".bss.xlp", SHF_ALLOC | SHF_WRITE, Bytes(100), 16, SHT_NOBITS);
     b.section(".comment", 0, bytes_of("sample"));

@@ -193,8 +193,11 @@ void add_symbol_cases(Cases& c) {
 void add_relocation_cases(Cases& c) {
     Bytes good = c.good();
     const Raw original(good);
-    for (const char* target : {".text.xlp_new", ".livepatch.funcs", ".livepatch.hooks.load",
-                               ".bug_frames.1", ".altinstructions", ".ex_table"}) {
+    std::vector<const char*> targets = {".text.xlp_new", ".livepatch.funcs", ".bug_frames.1",
+                                        ".altinstructions", ".ex_table"};
+    if (c.target().shape.hooks)
+        targets.push_back(".livepatch.hooks.load");
+    for (const char* target : targets) {
         const std::size_t count =
             original.section(std::string(".rela") + target).sh_size / sizeof(Elf64_Rela);
         const auto size = std::uint64_t{original.section(target).sh_size};
@@ -206,7 +209,7 @@ void add_relocation_cases(Cases& c) {
                     n == 0 && target == std::string_view(".livepatch.funcs")
                         && (what == std::string_view("type-11")
                             || what == std::string_view("symbol-0")
-                            || what == std::string_view("offset-0xd0")));
+                            || what == fmt::format("offset-{:#x}", size)));
             };
             for (std::uint32_t type : {0U, 1U, 2U, 3U, 4U, 9U, 10U, 11U, 24U, 42U, 255U})
                 add(fmt::format("type-{}", type).c_str(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tests/nested/differential/prediction.h"
 
+#include "payload/xen/contract.h"
+
 #include <algorithm>
 
 namespace xlp::differential {
@@ -54,6 +56,8 @@ Prediction predict(const Case& c, const sample::Target& target, const xen::Image
     p.upload = v.upload;
     p.apply = v.apply;
     p.revert = v.revert;
+    if (!xen::has(image.version(), xen::Feature::logged_reasons))
+        p.upload.log = p.apply.log = p.revert.log = {};
     p.applied =
         v.upload.outcome == load::Outcome::accepted
         && (v.apply.outcome != load::Outcome::accepted

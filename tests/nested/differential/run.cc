@@ -173,11 +173,12 @@ std::vector<std::vector<const Tried*>> share_out(const std::vector<Tried>& tried
 } // namespace
 
 Result<sample::Target> target_of(const xen::Image& image) {
-    sample::Target t{image.build_id(), "xen_extra_version", 0, "xen_changeset", 0};
+    sample::Target t{image.build_id(), "xen_compile_date", 0, "xen_compile_time", 0, {}};
+    t.shape = sample::shape_of(image.version());
     for (auto [name, size] :
          {std::pair{&t.function, &t.function_size}, {&t.second, &t.second_size}}) {
         const auto found = image.find(*name);
-        if (found.size() != 1 || found[0]->size < 9)
+        if (found.size() != 1 || found[0]->size < (image.has_ibt() ? 9 : 8))
             return fail(bad_input("differential.target",
                                   fmt::format("The hypervisor has no usable {}.", *name)));
         *size = static_cast<std::uint32_t>(found[0]->size);

@@ -28,7 +28,7 @@ struct Comparison {
     std::string difference; // how reality differs from the prediction; empty if it does not
 };
 
-// Functions of the hypervisor that the sample can be made for.
+// Functions of the hypervisor that the sample can be made for, which nothing calls unasked.
 Result<sample::Target> target_of(const xen::Image&);
 
 // All cases; small: those for CI.
