@@ -401,6 +401,17 @@ Match Matcher::run() {
     return match;
 }
 
+void Match::take_better(const Match& other) {
+    std::unordered_map<std::string, AtomId> there;
+    for (const Atom& a : other.module().atoms())
+        if (!a.anonymous() && a.is_function() && same(other.of(a.id).state))
+            there.emplace(a.xen_name(), a.id);
+    for (const Atom& a : module_->atoms())
+        if (!a.anonymous() && a.is_function() && !same(atoms_[a.id].state))
+            if (const auto it = there.find(a.xen_name()); it != there.end())
+                atoms_[a.id] = other.of(it->second);
+}
+
 Match match_module(const atom::Module& original, const xen::Image& image) {
     return Matcher(original, image).run();
 }

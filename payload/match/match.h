@@ -60,6 +60,10 @@ public:
     Address address(atom::AtomId id) const { return atoms_[id].address; }
     const std::vector<AtomMatch>& atoms() const { return atoms_; }
 
+    // Another compile of the same unit: for functions that are the same by that one, its verdict
+    // counts. Either proves the source.
+    void take_better(const Match& other);
+
 private:
     friend class Matcher;
     const atom::Module* module_ = nullptr;

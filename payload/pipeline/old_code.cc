@@ -106,6 +106,7 @@ Result<void> select(Context& c) {
 
 Result<void> check_old_code(Context& c) {
     std::size_t m = 0;
+    std::vector<bool> by_whole(c.matches.size());
     for (std::size_t u = 0; u < c.program.units.size(); ++u) {
         const Unit& unit = c.program.units[u];
         if (!is_matched(unit))
@@ -114,7 +115,11 @@ Result<void> check_old_code(Context& c) {
         const auto whole = c.supplied.find({unit.name, Need::Kind::whole_sections});
         if (whole != c.supplied.end())
             if (auto ids = same_names(*unit.original, c.wanted[m], whole->second)) {
-                c.matches[m] = match::match_module(whole->second, c.image);
+                match::Match as_built = match::match_module(whole->second, c.image);
+                // what payloads below brought was compiled with a section for each function
+                as_built.take_better(c.matches[m]);
+                c.matches[m] = std::move(as_built);
+                by_whole[m] = true;
                 c.wanted[m] = std::move(*ids);
             }
         ++m;
@@ -130,6 +135,9 @@ Result<void> check_old_code(Context& c) {
     };
     for (m = 0; m < c.matches.size(); ++m) {
         append(c.findings, match::explain(c.matches[m], c.wanted[m], diagnosis, c.image, line_of));
+        // where functions share a section, a patch below moves all of its unit's in the compile
+        if (c.image.has_payloads() && by_whole[m])
+            continue;
         if (auto rest = match::others(c.matches[m], c.wanted[m], diagnosis))
             c.findings.push_back(std::move(*rest));
     }

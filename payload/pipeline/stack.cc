@@ -24,8 +24,10 @@ elf::Section section_of(const load::Loaded& l, const load::PlacedSection& placed
 
 xen::Applied applied(std::shared_ptr<const load::Loaded> l) {
     xen::Applied a;
+    // the records name what was replaced, and do not call it
     for (const load::PlacedSection& s : l->sections)
-        if (l->contains(s.address) && s.size <= l->memory.size() - (s.address - l->base))
+        if (s.name != ".livepatch.funcs" && l->contains(s.address)
+            && s.size <= l->memory.size() - (s.address - l->base))
             a.sections.push_back(section_of(*l, s));
     for (const load::ResolvedSymbol& s : l->symbols)
         if (s.exported)

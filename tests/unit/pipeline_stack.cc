@@ -21,11 +21,13 @@ using testing::StartsWith;
 // The source of the hypervisor, and how each payload changes it.
 class Chain {
 public:
-    explicit Chain(const std::string& before) : now_(before) {
+    // `unsplit`: the hypervisor is built without a section for each function, as up to 4.16.
+    explicit Chain(const std::string& before, bool unsplit = false)
+        : now_(before), unsplit_(unsplit) {
         image_ = tiny_.link({{"int outside(int x) { return x * 3; } int do_xen_version(void) "
                               "{ return 7; } void die(int x) { outside(x); }",
                               "outside.c"},
-                             source(before)});
+                             compiled(before, unsplit)});
     }
 
     // Builds a payload that changes the source to `after`. Gives the codes of the errors.
@@ -46,8 +48,13 @@ public:
         u.patched = std::move(*tiny_.compile(source(after)));
         top_->program.units.push_back(std::move(u));
         std::vector<std::string> codes;
-        for (auto pass : {compare, match_originals, select, check_old_code, check_trampolines,
-                          check_callers, check_readers, account, judge, emit_payload, load_payload})
+        for (auto pass : {compare, match_originals, select})
+            EXPECT_TRUE(pass(*top_));
+        for (const Need& need : top_->needs)
+            if (unsplit_ && need.kind == Need::Kind::whole_sections)
+                top_->supplied.emplace(need, std::move(*tiny_.compile(compiled(original, true))));
+        for (auto pass : {check_old_code, check_trampolines, check_callers, check_readers, account,
+                          judge, emit_payload, load_payload})
             if (auto ok = pass(*top_); !ok) {
                 for (const Finding& f : ok.error())
                     if (f.severity == Severity::error)
@@ -83,11 +90,24 @@ public:
         return list;
     }
     const xen::Image& image() const { return image_; }
+    const std::vector<PayloadFile>& below() const { return below_; }
 
 private:
+    static constexpr const char* unsplit_flags =
+        "-O2 -fpic -fvisibility=hidden -ffreestanding -mno-red-zone "
+        "-fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -w";
+
+    static match::test::Source compiled(const std::string& text, bool unsplit) {
+        match::test::Source s = source(text);
+        if (unsplit)
+            s.flags = unsplit_flags;
+        return s;
+    }
+
     match::test::TinyXen tiny_;
     xen::Image image_;
     std::string now_;
+    bool unsplit_;
     std::vector<PayloadFile> below_;
     std::deque<Stack> stacks_;
     std::unique_ptr<Context> top_;
@@ -116,6 +136,46 @@ TEST(PipelineStack, WhatWasReplacedIsReplacedAgain) {
     EXPECT_EQ(f.expect.length, 1);
     EXPECT_EQ(f.expect.data[0], 0xe9);
     ASSERT_EQ(f.replaced[0], 0xe9);
+}
+
+// Calls within such a section have no relocations: of what a payload below brought only a compile
+// with a section for each function can tell.
+TEST(PipelineStack, WhereFunctionsShareASection) {
+    const auto text = [](const char* f, const char* likely) {
+        return "static noinline int h(int x) { return outside(x) + 4; }\n"
+               "int f(int x) { return h(x) + "
+               + std::string(f)
+               + "; }\n"
+                 "int likely(int x)\n{\n"
+                 "    asm volatile (\"test %0, %0\\n jz 1f\\n2:\\n\"\n"
+                 "                  \".subsection 1\\n1: mov $1, %0\\n jmp 2b\\n.previous\"\n"
+                 "                  : \"+r\" (x));\n"
+                 "    return h(x) + "
+               + likely
+               + ";\n}\n"
+                 "void filler(void) { asm volatile (\".skip 300, 0x90\"); }\n";
+    };
+    Chain chain(text("1", "1"), true);
+    ASSERT_THAT(chain.grow(text("2", "1")), IsEmpty());
+    ASSERT_THAT(chain.grow(text("3", "2")), IsEmpty());
+    EXPECT_THAT(chain.names(Role::replacement), ElementsAre("f", "likely"));
+}
+
+// The records of a payload below hold addresses of what it replaced, and are no calls of it.
+TEST(PipelineStack, RecordsOfThePayloadBelowReferToNothing) {
+    Chain chain(plain);
+    ASSERT_THAT(chain.grow("int f(int x) { return outside(x) + 2; }\n"
+                           "int g(int x) { return outside(x) * 5; }\n"),
+                IsEmpty());
+    auto stack = Stack::on(chain.image(), chain.below());
+    ASSERT_TRUE(stack);
+    std::size_t records = 0;
+    for (const load::PlacedSection& s : chain.loaded().sections) {
+        records += s.name == ".livepatch.funcs";
+        EXPECT_EQ(stack->running().section_at(s.address) == nullptr, s.name == ".livepatch.funcs")
+            << s.name;
+    }
+    EXPECT_EQ(records, 1U);
 }
 
 TEST(PipelineStack, AFunctionAndAVariableOfThePayloadBelow) {
