@@ -42,6 +42,7 @@ Result<Base> read_manifest(const fs::path& folder) {
         b.build_id = d.at("build_id").get<std::string>();
         b.revision = d.value("revision", "");
         b.cc = d.at("cc").get<std::string>();
+        b.make = d.value("make", Strings{});
         b.compiler = d.value("compiler", "");
         b.files = d.at("files").get<std::map<std::string, std::string>>();
         b.sha256 = d.at("sha256").get<std::map<std::string, std::string>>();
@@ -124,9 +125,14 @@ Result<Strings> expand_base(Strings words, const std::map<std::string, std::stri
         return fail(base);
     Strings more;
     for (const auto& [option, role] : files) {
-        const std::string value = role == "cc" ? base->cc : base->path(role).string();
-        if (!value.empty() && !given(words, option))
-            more.insert(more.end(), {option, value});
+        if (given(words, option))
+            continue;
+        const Strings values = role == "make" ? base->make
+                               : role == "cc" ? Strings{base->cc}
+                                              : Strings{base->path(role).string()};
+        for (const std::string& value : values)
+            if (!value.empty())
+                more.insert(more.end(), {option, value});
     }
     words.insert(words.begin(), more.begin(), more.end());
     return words;

@@ -20,6 +20,7 @@ struct Base {
     std::string build_id; // hexadecimal
     std::string revision; // of the clone that it was built from; may be empty
     std::string cc = "gcc";
+    std::vector<std::string> make;             // variables of Xen's make: "debug=n"
     std::string compiler;                      // what that said of itself
     std::map<std::string, std::string> files;  // by role, relative to the folder
     std::map<std::string, std::string> sha256; // by role; of the source: of all its files
@@ -40,8 +41,9 @@ std::vector<std::string> base_names();
 bool is_base_name(const std::string&);
 
 // The words of a verb's command line with --base replaced by the options that it stands for, if
-// they are not given: `files` has the role of the base's file for each option, and role `cc` for
-// one that takes the compiler. Errors: those of open_base().
+// they are not given: `files` has the role of the base's file for each option, role `cc` for one
+// that takes the compiler, and `make` for one that is repeated for each of make's variables.
+// Errors: those of open_base().
 Result<std::vector<std::string>> expand_base(std::vector<std::string> words,
                                              const std::map<std::string, std::string>& files);
 

@@ -76,6 +76,8 @@ Json to_json(const Base& b) {
     if (!b.revision.empty())
         j["revision"] = b.revision;
     j["cc"] = b.cc;
+    if (!b.make.empty())
+        j["make"] = b.make;
     j["compiler"] = b.compiler;
     j["files"] = b.files;
     j["sha256"] = b.sha256;

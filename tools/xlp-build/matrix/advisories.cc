@@ -76,8 +76,13 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
         return c;
     }
     c.recipe = PatchRecipe{};
-    c.recipe->hypervisor = {b.path("source"), b.path("config"), b.path("xen_syms"),
-                            b.path("hypervisor"), b.path("kernel")};
+    c.recipe->hypervisor = {b.path("source"),
+                            b.path("config"),
+                            b.path("xen_syms"),
+                            b.path("hypervisor"),
+                            b.path("kernel"),
+                            b.cc,
+                            b.make};
     c.recipe->words = {"--advisory", r.id(), "--title", r.title};
     for (const std::string& cve : r.cves)
         c.recipe->words.insert(c.recipe->words.end(), {"--cve", cve});

@@ -17,7 +17,9 @@ namespace xlp::build {
 // A hypervisor and what it was built from.
 struct BaseHypervisor {
     std::filesystem::path source, config, xen_syms, xen;
-    std::filesystem::path kernel; // of its dom0; may be empty
+    std::filesystem::path kernel;  // of its dom0; may be empty
+    std::string cc;                // empty: that of the settings
+    std::vector<std::string> make; // variables of Xen's make
 };
 
 struct PayloadBelow {

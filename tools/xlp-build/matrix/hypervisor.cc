@@ -37,10 +37,12 @@ Result<BaseHypervisor> base_hypervisor(const Clone& clone, const std::string& co
     KeyHash hash;
     for (const std::string& part : {commit, *text, *compiler, settings.toolchain.cc})
         hash.add(part);
+    for (const std::string& variable : settings.toolchain.make_variables)
+        hash.add(variable);
     const fs::path entry = settings.cache / "hypervisors" / hash.hex().substr(0, 24);
     const fs::path build = entry / "build";
     BaseHypervisor base{
-        entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz", {}};
+        entry / "source", entry / "config", entry / "xen-syms", entry / "xen.gz", {}, {}, {}};
     std::error_code error;
     fs::create_directories(entry.parent_path(), error);
     auto made = cache::open_entry(entry, stop, [&]() -> Result<void> {

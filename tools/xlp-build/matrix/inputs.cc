@@ -119,6 +119,7 @@ Result<CaseInputs> prepare_inputs(const MatrixCase& c, const Clone& clone,
     }
     hash.add(p.base.source.string()); // of a clone: named by commit, configuration and compiler
     hash.add(p.base.kernel.string());
+    hash.add(fmt::format("{} {}", p.base.cc, fmt::join(p.base.make, " ")));
     if (c.recipe)
         hash.add(fmt::format("{} {} {} {}", fmt::join(c.recipe->words, " "), c.recipe->cycles,
                              c.recipe->cpus, c.recipe->log));

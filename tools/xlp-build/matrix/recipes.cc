@@ -62,7 +62,13 @@ BaseHypervisor locate(const fs::path& folder, const Json& files) {
         const std::string name = text(files, role);
         return name.empty() ? fs::path() : only_file(folder / name);
     };
-    return {file("source"), file("config"), file("xen_syms"), file("hypervisor"), file("kernel")};
+    return {file("source"),
+            file("config"),
+            file("xen_syms"),
+            file("hypervisor"),
+            file("kernel"),
+            {},
+            {}};
 }
 
 std::string missing(const BaseHypervisor& base) {

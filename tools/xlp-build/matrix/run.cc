@@ -118,7 +118,7 @@ Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                                      "--xen-syms",
                                      p.base.xen_syms.string(),
                                      "--cc",
-                                     settings.toolchain.cc,
+                                     p.base.cc.empty() ? settings.toolchain.cc : p.base.cc,
                                      "--cache",
                                      settings.cache.string(),
                                      "--jobs",
@@ -129,6 +129,8 @@ Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                                      payload.string()};
     for (const fs::path& patch : p.patches)
         argv.insert(argv.end(), {"--patch", patch.string()});
+    for (const std::string& variable : p.base.make)
+        argv.insert(argv.end(), {"--make", variable});
     if (!settings.toolchain.launcher.empty())
         argv.insert(argv.end(), {"--launcher", settings.toolchain.launcher});
     if (const auto& recipe = row.about.recipe) {

@@ -98,8 +98,11 @@ Result<void> add(const po::variables_map& vm, const cli::Output& out, Json& doc,
     Base about;
     about.name = text(vm, "name");
     about.cc = text(vm, "cc");
+    if (vm.count("make"))
+        about.make = vm["make"].as<std::vector<std::string>>();
     Toolchain tools;
     tools.cc = about.cc;
+    tools.make_variables = about.make;
     tools.jobs = std::max(1U, std::thread::hardware_concurrency());
     auto compiler = compiler_identity(tools, stop);
     if (!compiler)
@@ -190,13 +193,16 @@ cli::Verb base_verb() {
                                                                "add: the configuration")(
         "xen-syms", one()->value_name("FILE"), "add: the symbols")(
         "xen", one()->value_name("FILE"), "add: the hypervisor, for nested runs")(
-        "kernel", one()->value_name("FILE"), "add: dom0's kernel, for nested runs")(
-        "cc", one()->default_value("gcc")->value_name("CC"),
-        "add: the compiler that built it; may hold flags")("cache", one()->value_name("DIR"),
-                                                           "default: ~/.cache/xlp")(
+        "kernel", one()->value_name("FILE"),
+        "add: dom0's kernel, for nested runs")("cc", one()->default_value("gcc")->value_name("CC"),
+                                               "add: the compiler that built it; may hold flags")(
+        "make", po::value<std::vector<std::string>>()->value_name("VAR=VALUE"),
+        "add: a variable for Xen's make; repeatable")("cache", one()->value_name("DIR"),
+                                                      "default: ~/.cache/xlp")(
         "output,o", one()->value_name("FILE"), "export: the archive (default: NAME.tar)");
     v.examples = "  xlp-build base add debian-12 --from ~/.cache/xlp/debian-xen-4.17\n"
                  "  xlp-build base add xen-4.20.0 --git xen.git --ref RELEASE-4.20.0\n"
+                 "  xlp-build base add xen-4.7.1 --git xen.git --ref RELEASE-4.7.1 --make debug=n\n"
                  "  xlp-build payload --base debian-12 --patch fix.patch\n";
     v.run = run_base;
     return v;

@@ -240,7 +240,8 @@ cli::Verb payload_verb() {
     return cli::with_base(with_options_named(std::move(v)), {{"--source", "source"},
                                                              {"--config", "config"},
                                                              {"--xen-syms", "xen_syms"},
-                                                             {"--cc", "cc"}});
+                                                             {"--cc", "cc"},
+                                                             {"--make", "make"}});
 }
 
 } // namespace xlp::build

@@ -67,8 +67,9 @@ cli::Verb units_verb() {
     add_request_options(verb.options);
     verb.examples = "  xlp-build units --source xen-4.17.5 --patch xsa.patch --config xen.config\n";
     verb.run = run_units;
-    return cli::with_base(std::move(verb),
-                          {{"--source", "source"}, {"--config", "config"}, {"--cc", "cc"}});
+    return cli::with_base(
+        std::move(verb),
+        {{"--source", "source"}, {"--config", "config"}, {"--cc", "cc"}, {"--make", "make"}});
 }
 
 } // namespace xlp::build

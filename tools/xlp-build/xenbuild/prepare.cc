@@ -9,6 +9,7 @@
 #include "tools/common/process.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <set>
 #include <sstream>
@@ -90,6 +91,27 @@ std::string rule_text(const Rule& rule) {
     return text;
 }
 
+// Up to 4.14, whose -Werror no variable of make takes back: warnings that newer compilers brought.
+// A warning changes no code.
+constexpr const char* old_tree_warnings =
+    " -Wno-array-bounds -Wno-int-in-bool-context -Wno-address-of-packed-member"
+    " -Wno-maybe-uninitialized -Wno-array-parameter -Wno-address";
+
+// The Python that a tree's makefiles take: of version 2 up to 4.10. Where PATH has none of that
+// version it is empty. Of version 3 the makefiles' own choice may be a slow wrapper, and it runs a
+// hundred times.
+std::string python_for(const XenVersion& v) {
+    if (v.at_least(4, 11))
+        return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "";
+    const char* path = std::getenv("PATH");
+    std::istringstream folders(path ? path : "/usr/bin");
+    for (std::string folder; std::getline(folders, folder, ':');)
+        for (const char* name : {"python2.7", "python2"})
+            if (const fs::path p = fs::path(folder) / name; access(p.c_str(), X_OK) == 0)
+                return p.string();
+    return {};
+}
+
 bool sets(const std::vector<std::string>& variables, std::string_view name) {
     return std::any_of(variables.begin(), variables.end(), [&](const std::string& v) {
         return v.starts_with(name) && v.size() > name.size() && v[name.size()] == '=';
@@ -98,9 +120,11 @@ bool sets(const std::vector<std::string>& variables, std::string_view name) {
 
 // make in xen/, with what makes its result the same wherever and whenever it runs.
 Command make(const fs::path& tree, const Toolchain& toolchain, std::vector<std::string> arguments) {
+    const auto version = read_version(tree);
+    const bool old = version && !version->at_least(4, 15);
     Command c;
     c.directory = tree / "xen";
-    c.argv = {"make", "CC=" + toolchain.cc};
+    c.argv = {"make", "CC=" + toolchain.cc + (old ? old_tree_warnings : "")};
     auto preset = [&](const std::string& name, const std::string& value) {
         if (!sets(toolchain.make_variables, name))
             c.argv.push_back(name + "=" + value);
@@ -115,14 +139,15 @@ Command make(const fs::path& tree, const Toolchain& toolchain, std::vector<std::
     preset("XEN_WHOAMI", "");
     // Old trees warn under new compilers; a warning changes no code.
     preset("EXTRA_CFLAGS_XEN_CORE", "-Wno-error");
-    // The makefiles' own choice may be a slow wrapper, and Python runs a hundred times.
-    if (auto v = read_version(tree);
-        v && v->at_least(4, 11) && access("/usr/bin/python3", X_OK) == 0)
-        preset("PYTHON", "/usr/bin/python3");
+    if (version)
+        if (const std::string python = python_for(*version); !python.empty())
+            preset("PYTHON", python);
     for (const std::string& v : toolchain.make_variables)
         c.argv.push_back(v);
     for (std::string& a : arguments)
         c.argv.push_back(std::move(a));
+    if (version && !version->at_least(4, 14)) // else Kconfig asks for nothing that it wants
+        c.environment->set("XEN_CONFIG_EXPERT", "y");
     c.environment->set("GIT_CEILING_DIRECTORIES", tree.parent_path().string());
     return c;
 }
@@ -140,6 +165,11 @@ std::string last_lines(const std::string& text, std::size_t count) {
 Result<Outcome> run_make(const fs::path& tree, const Toolchain& toolchain,
                          std::vector<std::string> arguments, const std::string& doing,
                          const std::stop_token& stop) {
+    if (const auto v = read_version(tree); v && !v->at_least(4, 11) && python_for(*v).empty()
+                                           && !sets(toolchain.make_variables, "PYTHON"))
+        return fail(environment(
+            "prepare.python", "Xen up to 4.10 is built with Python 2, and there is none in PATH.",
+            "Install it, or name it: --make PYTHON=FILE.", {.file = (tree / "xen").string()}));
     auto outcome = run_command(make(tree, toolchain, std::move(arguments)), stop);
     if (outcome && !outcome->ok())
         return fail(environment(
