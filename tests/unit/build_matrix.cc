@@ -175,6 +175,15 @@ TEST_F(Matrix, WhatNeedsNoBuildIsDecidedWithItsReason) {
     EXPECT_EQ(decided(), "fixed");
     r.branches["4.17"].fixed_in = "4.17.11";
     EXPECT_EQ(decided(), "");
+    for (const char* before : {"4.17.11-pre", "4.17.11-rc2", "4.17.11-unstable"}) {
+        base.version = before;
+        EXPECT_EQ(decided(), "") << before;
+    }
+    for (const char* since : {"4.17.11", "4.17.11-1", "4.17.11+3", "4.17.12-pre"}) {
+        base.version = since;
+        EXPECT_EQ(decided(), "fixed") << since;
+    }
+    base.version = "4.17.10";
     r.branches["4.17"].commits.clear();
     EXPECT_EQ(decided(), "matrix.patches");
     r.branches["4.17"].not_affected = "The code is newer.";

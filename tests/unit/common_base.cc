@@ -22,6 +22,7 @@ protected:
         EXPECT_TRUE(write_file(folder / "mine/base.json",
                                R"({"base": 1, "name": "mine", "branch": "4.17", "version": "4.17.5",
                                    "build_id": "12", "cc": "gcc-12", "sha256": {},
+                                   "make": ["debug=n", "A=b c"],
                                    "files": {"xen_syms": "xen-syms", "config": "config"}})"));
     }
     ~Bases() override { unsetenv("XLP_BASES"); }
@@ -39,6 +40,12 @@ TEST_F(Bases, ABaseStandsForTheOptionsThatItHasFilesFor) {
     words = expand_base({"--base=" + (folder / "mine").string()}, files);
     ASSERT_TRUE(words);
     EXPECT_THAT(*words, ElementsAre("--cc", "gcc-12", "--xen-syms", syms));
+}
+
+TEST_F(Bases, VariablesOfMakeAreRepeated) {
+    auto words = expand_base({"--base", "mine", "fix.patch"}, {{"--make", "make"}});
+    ASSERT_TRUE(words);
+    EXPECT_THAT(*words, ElementsAre("--make", "debug=n", "--make", "A=b c", "fix.patch"));
 }
 
 TEST_F(Bases, WhatIsGivenStays) {

@@ -5,7 +5,9 @@
 #include "payload/base/hash.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <cstdlib>
 #include <fmt/format.h>
 
 namespace xlp::build {
@@ -14,15 +16,18 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// 4.17.5 is at least 4.17.2.
+// 4.17.5 is at least 4.17.2. What comes before a release is not at least that: 4.17.6-pre of a
+// stable branch, 4.18.0-rc3.
 bool at_least(const std::string& version, const std::string& release) {
     auto numbers = [](const std::string& text) {
-        std::vector<unsigned long> list;
+        std::pair<std::vector<unsigned long>, bool> parsed; // and whether it is that release
         const char* at = text.c_str();
         for (char* end = nullptr;; at = end + 1) {
-            list.push_back(std::strtoul(at, &end, 10));
-            if (*end != '.')
-                return list;
+            parsed.first.push_back(std::strtoul(at, &end, 10));
+            if (*end == '.')
+                continue;
+            parsed.second = *end != '-' || std::isdigit(static_cast<unsigned char>(end[1])) != 0;
+            return parsed;
         }
     };
     return numbers(version) >= numbers(release);
