@@ -188,6 +188,10 @@ TEST_F(Matrix, WhatNeedsNoBuildIsDecidedWithItsReason) {
     EXPECT_EQ(decided(), "matrix.patches");
     r.branches["4.17"].not_affected = "The code is newer.";
     EXPECT_EQ(decided(), "not affected");
+    r.known = {"The toolstack's copy is what matters."};
+    MatrixRow row;
+    row.about = advisory_cases({r}, {base}, true, {})->at(0);
+    EXPECT_EQ(row_from_json(to_json(row)).about.known, r.known);
     r.branches.clear();
     r.concerns = {"tools"};
     EXPECT_EQ(decided(), "not affected");

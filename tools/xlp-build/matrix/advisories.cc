@@ -62,6 +62,7 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     MatrixCase c;
     c.branch = b.name;
     c.name = fmt::format("xsa{}", r.number);
+    c.known = r.known;
     auto found = r.branches.find(b.branch);
     if (!r.touches_hypervisor()) {
         decide(c, "not affected", "The advisory does not concern the hypervisor.");

@@ -61,6 +61,8 @@ std::string cell(const MatrixRow& r) {
     std::string more;
     if (!r.why.empty())
         more += "<p>" + escaped(r.why) + "</p>";
+    for (const std::string& known : r.about.known)
+        more += "<p>" + escaped(known) + "</p>";
     for (const std::string& code : r.codes)
         more += "<p><code>" + escaped(code) + "</code></p>";
     if (r.verdict == "payload")

@@ -57,6 +57,7 @@ Json to_json(const MatrixRow& r) {
             {"verdict", r.verdict},
             {"codes", r.codes},
             {"why", r.why},
+            {"known", r.about.known},
             {"functions", r.functions},
             {"size", r.size},
             {"nested", r.nested}};
@@ -71,6 +72,7 @@ MatrixRow row_from_json(const Json& j) {
     row.verdict = j.value("verdict", "");
     row.codes = j.value("codes", std::vector<std::string>());
     row.why = j.value("why", "");
+    row.about.known = j.value("known", std::vector<std::string>());
     row.functions = j.value("functions", 0U);
     row.size = j.value("size", std::uint64_t{0});
     row.nested = j.value("nested", "");
