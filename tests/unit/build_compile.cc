@@ -319,6 +319,32 @@ TEST_F(Compile, a_compiler_that_is_not_there) {
     EXPECT_EQ(f.failure, Failure::environment);
 }
 
+// The small tree as one of an old version: its makefile prints what it was called with.
+TEST_F(Compile, old_trees_get_python_2_and_no_new_warnings) {
+    std::string old = makefile;
+    old.replace(old.find("SUBVERSION = 17"), 15, "SUBVERSION = 10");
+    old.replace(old.find("\tgrep"), 5,
+                "\techo '$(CC)' '$(PYTHON)' $$XEN_CONFIG_EXPERT > called\n\tgrep");
+    put("xen/Makefile", old);
+    const fs::path tree = root / "source", programs = root / "programs";
+    const std::string path = std::getenv("PATH");
+
+    setenv("PATH", programs.c_str(), 1); // make is not there either, and not asked
+    auto none = configure(tree, root / "config", {}, {});
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error()[0].code, "prepare.python");
+
+    fs::create_directories(programs);
+    put_at(programs / "python2", "#!/bin/sh\n");
+    fs::permissions(programs / "python2", fs::perms::owner_all);
+    setenv("PATH", (programs.string() + ":" + path).c_str(), 1);
+    ASSERT_TRUE(configure(tree, root / "config", {}, {}));
+    setenv("PATH", path.c_str(), 1);
+    const std::string called = read_text(tree / "xen/called").value_or("");
+    EXPECT_THAT(called, testing::AllOf(testing::StartsWith("gcc -Wno-"), HasSubstr("python2"),
+                                       testing::EndsWith(" y\n")));
+}
+
 TEST_F(Compile, a_cache_that_cannot_be) {
     put_at(root / "cache", "a file\n");
     auto f = only_error(
