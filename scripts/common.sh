@@ -55,7 +55,7 @@ configure_preset() {
         # what ccache asks for before it keeps what precompiled headers went into
         export CCACHE_SLOPPINESS=pch_defines,time_macros
     fi
-    cmake -G Ninja --preset "$preset" "${launcher[@]}"
+    cmake -G Ninja --preset "$preset" -DXLP_UNITY=ON "${launcher[@]}"
 }
 
 # fetch_open_xen TOP [ARGUMENT...]: Debian's Xen in which the hole that our example closes is still

@@ -25,6 +25,19 @@ const char* version() {
     return XLP_VERSION;
 }
 
+std::string text(const po::variables_map& vm, const char* option) {
+    return vm.count(option) ? vm[option].as<std::string>() : std::string();
+}
+
+std::vector<std::string> strings(const po::variables_map& vm, const char* option) {
+    return vm.count(option) ? vm[option].as<std::vector<std::string>>()
+                            : std::vector<std::string>{};
+}
+
+Finding wrong_usage(std::string why) {
+    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
+}
+
 namespace {
 
 po::options_description common_options() {

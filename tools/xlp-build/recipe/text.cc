@@ -111,9 +111,9 @@ Targets targets_of(const std::string& text, const std::string& newest) {
     return t;
 }
 
-class Reader {
+class TextReader {
 public:
-    Reader(const std::string& text, fs::path file, const ImportContext& context)
+    TextReader(const std::string& text, fs::path file, const ImportContext& context)
         : lines_(lines_of(text)), file_(std::move(file)), context_(context) {}
 
     Result<Imported> read() {
@@ -254,7 +254,7 @@ std::map<std::string, std::string> hashes_of(const std::string& text) {
 
 Result<Imported> import_text(const std::string& text, const fs::path& file,
                              const ImportContext& context) {
-    return Reader(text, file, context).read();
+    return TextReader(text, file, context).read();
 }
 
 } // namespace xlp::build

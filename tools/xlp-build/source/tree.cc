@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> list) {
+bool is_among(std::string_view name, std::initializer_list<std::string_view> list) {
     return std::find(list.begin(), list.end(), name) != list.end();
 }
 
@@ -41,15 +41,15 @@ bool is_product(std::string_view path) {
          {"xen/include/generated/", "xen/include/config/", "xen/include/compat/"})
         if (path.starts_with(folder))
             return true;
-    if (is_one_of(name, {"asm-offsets.s", "asm-offsets.h", "asm-macros.h", "asm-macros.i",
-                         "cpuid-autogen.h", "compile.h", "hypercall-defs.i", "hypercall-defs.h",
-                         "xen.lds", "efi.lds", "config.gz", "config_data.S", "built_in.o",
-                         ".banner", ".allconfig.tmp", "tags", "TAGS", "cscope.out"}))
+    if (is_among(name, {"asm-offsets.s", "asm-offsets.h", "asm-macros.h", "asm-macros.i",
+                        "cpuid-autogen.h", "compile.h", "hypercall-defs.i", "hypercall-defs.h",
+                        "xen.lds", "efi.lds", "config.gz", "config_data.S", "built_in.o", ".banner",
+                        ".allconfig.tmp", "tags", "TAGS", "cscope.out"}))
         return true;
-    return is_one_of(path, {"xen/.config", "xen/.config.old", "xen/source", "xen/xen", "xen/xen.gz",
-                            "xen/xen.efi", "xen/xen-syms", "xen/xen-syms.map", "xen/xen.efi.map",
-                            "xen/include/asm", "xen/tools/symbols", "xen/tools/fixdep",
-                            "xen/tools/kconfig/conf"});
+    return is_among(path, {"xen/.config", "xen/.config.old", "xen/source", "xen/xen", "xen/xen.gz",
+                           "xen/xen.efi", "xen/xen-syms", "xen/xen-syms.map", "xen/xen.efi.map",
+                           "xen/include/asm", "xen/tools/symbols", "xen/tools/fixdep",
+                           "xen/tools/kconfig/conf"});
 }
 
 Finding unreadable(const fs::path& file, int error) {
@@ -79,7 +79,7 @@ std::string makefile_value(std::string_view text, std::string_view name) {
         at = end + 1;
         if (!w.empty() && w[0] == "export")
             w.erase(w.begin());
-        if (w.size() >= 2 && w[0] == name && is_one_of(w[1], {"=", "?=", ":="}))
+        if (w.size() >= 2 && w[0] == name && is_among(w[1], {"=", "?=", ":="}))
             return w.size() > 2 ? w[2] : "";
     }
     return {};

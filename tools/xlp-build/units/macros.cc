@@ -9,13 +9,13 @@ namespace xlp::build {
 
 namespace {
 
-std::string_view trimmed(std::string_view s) {
+std::string_view without_blanks(std::string_view s) {
     const std::size_t at = s.find_first_not_of(" \t");
     return at == s.npos ? std::string_view() : s.substr(at);
 }
 
 std::string_view first_word(std::string_view s) {
-    s = trimmed(s);
+    s = without_blanks(s);
     std::size_t end = 0;
     while (end < s.size() && in_word(s[end]))
         ++end;
@@ -33,7 +33,7 @@ Parts parse(std::string_view text) {
     unsigned depth = 0; // macros may define macros
     for (std::size_t at = 0; at < text.size();) {
         const std::size_t end = std::min(text.find('\n', at), text.size());
-        const std::string_view line = text.substr(at, end - at), code = trimmed(line);
+        const std::string_view line = text.substr(at, end - at), code = without_blanks(line);
         at = end + 1;
         if (code.starts_with(".macro ") && depth++ == 0)
             into = &parts.defined[std::string(first_word(code.substr(7)))];
@@ -91,14 +91,14 @@ std::string assembly_rest(std::string_view text) {
 }
 
 std::string_view constant_name(std::string_view line) {
-    line = trimmed(line);
+    line = without_blanks(line);
     if (!line.starts_with(".equ ") && !line.starts_with(".set "))
         return {};
     if (line.find(';') != line.npos || line.find("\\n") != line.npos)
         return {};
-    line = trimmed(line.substr(5));
+    line = without_blanks(line.substr(5));
     const std::string_view name = first_word(line);
-    return trimmed(line.substr(name.size())).starts_with(',') ? name : std::string_view();
+    return without_blanks(line.substr(name.size())).starts_with(',') ? name : std::string_view();
 }
 
 } // namespace xlp::build

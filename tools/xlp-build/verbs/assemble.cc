@@ -9,18 +9,12 @@
 namespace xlp::build {
 
 namespace po = cli::po;
+using cli::strings;
+using cli::wrong_usage;
 
 namespace {
 
 using Strings = std::vector<std::string>;
-
-Strings strings(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<Strings>() : Strings{};
-}
-
-Finding wrong_usage(std::string why) {
-    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
-}
 
 // It becomes a file's name, a name in the hypervisor (of less than 128 bytes,
 // XEN_LIVEPATCH_NAME_SIZE) and a word in many texts.

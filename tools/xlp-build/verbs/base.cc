@@ -17,16 +17,10 @@ namespace xlp::build {
 
 namespace fs = std::filesystem;
 namespace po = cli::po;
+using cli::text;
+using cli::wrong_usage;
 
 namespace {
-
-std::string text(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<std::string>() : std::string();
-}
-
-Finding wrong_usage(std::string why) {
-    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
-}
 
 Json describe(const Base& b) {
     return {{"name", b.name},         {"folder", b.folder.string()},

@@ -67,8 +67,8 @@ Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
     return differing;
 }
 
-Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
-                 Findings& findings) {
+Result<void> run_diff(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                      Findings& findings) {
     auto options =
         read_payload_options(vm, fs::path(vm["output"].as<std::string>()).stem().string());
     if (!options)
@@ -122,7 +122,7 @@ cli::Verb diff_verb() {
     add_below_option(v.options);
     v.positional = {"orig", "patched"};
     v.examples = "  xlp-build diff before/ after/ --xen-syms xen-syms -o fix.livepatch\n";
-    v.run = run;
+    v.run = run_diff;
     return cli::with_base(with_options_named(std::move(v)), {{"--xen-syms", "xen_syms"}});
 }
 

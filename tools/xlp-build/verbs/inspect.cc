@@ -13,7 +13,8 @@ namespace po = cli::po;
 
 namespace {
 
-Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
+Result<void> run_inspect(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                         Findings&) {
     const std::string path = vm["payload"].as<std::string>();
     auto object = elf::Object::read(path);
     if (!object)
@@ -41,7 +42,7 @@ cli::Verb inspect_verb() {
                                                                                  "show its code");
     v.positional = {"payload"};
     v.examples = "  xlp-build inspect xsa480.livepatch -d | less\n";
-    v.run = run;
+    v.run = run_inspect;
     return v;
 }
 

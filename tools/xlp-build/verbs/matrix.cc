@@ -24,14 +24,11 @@ namespace xlp::build {
 
 namespace fs = std::filesystem;
 namespace po = cli::po;
+using cli::text;
 
 namespace {
 
 using Strings = std::vector<std::string>;
-
-std::string text(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<std::string>() : std::string();
-}
 
 // "4.17=PATH" is for one branch, "PATH" for the others.
 std::map<std::string, fs::path> by_branch(const po::variables_map& vm, const char* option) {

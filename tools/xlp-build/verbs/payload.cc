@@ -23,18 +23,12 @@ namespace xlp::build {
 
 namespace fs = std::filesystem;
 namespace po = cli::po;
+using cli::strings;
+using cli::text;
 
 namespace {
 
 using Strings = std::vector<std::string>;
-
-Strings strings(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<Strings>() : Strings{};
-}
-
-std::string text(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<std::string>() : std::string();
-}
 
 // The name that the payload is uploaded under: as given, or that of the first patch.
 std::string name_of(const po::variables_map& vm, const Request& request) {

@@ -16,22 +16,13 @@ namespace xlp::build {
 
 namespace fs = std::filesystem;
 namespace po = cli::po;
+using cli::strings;
+using cli::text;
+using cli::wrong_usage;
 
 namespace {
 
 using Strings = std::vector<std::string>;
-
-Finding wrong_usage(std::string why) {
-    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
-}
-
-std::string text(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<std::string>() : std::string();
-}
-
-Strings strings(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<Strings>() : Strings{};
-}
 
 // All recipes of files and folders, and every fault of all of them.
 std::vector<AdvisoryRecipe> read_all(const Strings& given, Findings& findings) {

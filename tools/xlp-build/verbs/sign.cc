@@ -22,8 +22,8 @@ std::string_view text_of(const Bytes& bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-Result<void> run(const po::variables_map& vm, const cli::Output& out, Json& doc,
-                 Findings& findings) {
+Result<void> run_sign(const po::variables_map& vm, const cli::Output& out, Json& doc,
+                      Findings& findings) {
     const fs::path payload_path = vm["payload"].as<std::string>();
     auto key = manifest::read_private_key(vm["key"].as<std::string>());
     if (!key)
@@ -76,7 +76,7 @@ cli::Verb sign_verb() {
     v.positional = {"payload"};
     v.examples = "  openssl genpkey -algorithm ed25519 -out key.pem\n"
                  "  xlp-build sign xsa480.livepatch --key key.pem\n";
-    v.run = run;
+    v.run = run_sign;
     return v;
 }
 

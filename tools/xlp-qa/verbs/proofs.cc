@@ -16,10 +16,6 @@ std::string word(const XtfSeen& s) {
     return s.why.empty() ? to_string(s.end) : fmt::format("{} ({})", to_string(s.end), s.why);
 }
 
-Json seen_json(const XtfSeen& s) {
-    return {{"end", to_string(s.end)}, {"why", s.why}, {"console", s.console}, {"log", s.log}};
-}
-
 void append_evidence(std::vector<std::string>& out, const char* state, const XtfSeen& s) {
     std::istringstream console(s.console);
     for (std::string line; std::getline(console, line);)
@@ -47,6 +43,10 @@ std::vector<std::string> proof_lines(const std::vector<XtfProof>& proofs, bool a
     return out;
 }
 
+Json to_json(const XtfSeen& s) {
+    return {{"end", to_string(s.end)}, {"why", s.why}, {"console", s.console}, {"log", s.log}};
+}
+
 Json to_json(const std::vector<XtfProof>& proofs) {
     Json list = Json::array();
     for (const XtfProof& p : proofs)
@@ -54,9 +54,9 @@ Json to_json(const std::vector<XtfProof>& proofs) {
                         {"proof", to_string(p.proof)},
                         {"why", p.why},
                         {"seconds", p.seconds},
-                        {"before", seen_json(p.before)},
-                        {"applied", seen_json(p.applied)},
-                        {"reverted", seen_json(p.reverted)}});
+                        {"before", to_json(p.before)},
+                        {"applied", to_json(p.applied)},
+                        {"reverted", to_json(p.reverted)}});
     return list;
 }
 

@@ -36,6 +36,7 @@ std::string junit_xml(const std::vector<NamedOutcome>&, const std::vector<XtfPro
 // XTF's tests before, applied and after the revert (proofs.cc): a line for each, with `all` also
 // the evidence.
 std::vector<std::string> proof_lines(const std::vector<XtfProof>&, bool all);
+nlohmann::ordered_json to_json(const XtfSeen&);
 nlohmann::ordered_json to_json(const std::vector<XtfProof>&);
 
 // `qa.xtf-open` (exit code 1) for a hole that a payload leaves open; `qa.xtf-no-proof`, a warning,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-qa xtf: XTF as a regression test of a hypervisor, with and without payloads.
 #include "tools/xlp-qa/verbs/options.h"
+#include "tools/xlp-qa/verbs/report.h"
 #include "tools/xlp-qa/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -10,10 +11,6 @@
 namespace xlp::qa {
 
 namespace {
-
-Json seen_json(const XtfSeen& s) {
-    return {{"end", to_string(s.end)}, {"why", s.why}, {"console", s.console}, {"log", s.log}};
-}
 
 // "31 SUCCESS, 4 SKIP"
 std::string count_line(const std::vector<XtfSeen>& seen) {
@@ -66,12 +63,12 @@ Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Find
         const XtfTest& t = (*tests)[i];
         const XtfSeen& plain = (*without)[i];
         const std::string blind = not_testable(t, bed->accelerator().name);
-        Json entry = {{"test", t.label()}, {"without", seen_json(plain)}};
+        Json entry = {{"test", t.label()}, {"without", to_json(plain)}};
         std::string line = fmt::format("  {:<36} {:<8}", t.label(), to_string(plain.end));
         if (!blind.empty())
             entry["not_testable"] = blind;
         if (!with.empty()) {
-            entry["with"] = seen_json(with[i]);
+            entry["with"] = to_json(with[i]);
             line += fmt::format(" {:<8}", to_string(with[i].end));
             if (is_worse(plain.end, with[i].end))
                 findings.push_back(
