@@ -29,7 +29,7 @@ namespace {
 // What must agree for two atoms to be the same thing under any name.
 enum class Kind { code, per_cpu, data, init_code, init_data };
 
-Kind kind_of(const Atom& a) {
+Kind atom_kind(const Atom& a) {
     switch (a.section_class) {
     case SectionClass::init_text:
         return Kind::init_code;
@@ -44,9 +44,9 @@ Kind kind_of(const Atom& a) {
 }
 
 // For each atom the stems of the named functions that refer to it, also through nameless contents.
-class Users {
+class AtomUsers {
 public:
-    explicit Users(const Module& m) : users_(m.atoms().size()) {
+    explicit AtomUsers(const Module& m) : users_(m.atoms().size()) {
         for (const Atom& a : m.atoms())
             if (a.is_function() && !a.anonymous())
                 walk(m, a, atom::stem(a.name), 0);
@@ -100,7 +100,7 @@ private:
     void match_bound(const Bound& b) {
         for (const Atom& p : p_.atoms())
             for (const Atom& o : o_.atoms())
-                if (b.is_for(p.name, o.name) && kind_of(o) == kind_of(p)
+                if (b.is_for(p.name, o.name) && atom_kind(o) == atom_kind(p)
                     && result_.original_of[p.id] == no_atom && result_.patched_of[o.id] == no_atom)
                     pair(o.id, p.id);
     }
@@ -110,7 +110,7 @@ private:
         for (const Atom& p : p_.atoms())
             for (std::string_view name : p.names()) {
                 const Atom* o = p.is_function() ? o_.find(name) : nullptr;
-                if (o && o->name == name && kind_of(*o) == kind_of(p)
+                if (o && o->name == name && atom_kind(*o) == atom_kind(p)
                     && result_.patched_of[o->id] == no_atom)
                     result_.merged.emplace(o->id, p.id);
             }
@@ -122,7 +122,7 @@ private:
                 continue;
             for (std::string_view name : p.names()) {
                 const Atom* o = atom::stem(name) == name ? o_.find(name) : nullptr;
-                if (!o || o->anonymous() || kind_of(*o) != kind_of(p)
+                if (!o || o->anonymous() || atom_kind(*o) != atom_kind(p)
                     || result_.patched_of[o->id] != no_atom)
                     continue;
                 pair(o->id, p.id);
@@ -136,7 +136,7 @@ private:
             if (p.anonymous() || numbered(p) || result_.original_of[p.id] != no_atom)
                 continue;
             const Atom* o = o_.find(p.name);
-            if (o && !o->anonymous() && kind_of(*o) == kind_of(p)
+            if (o && !o->anonymous() && atom_kind(*o) == atom_kind(p)
                 && result_.patched_of[o->id] == no_atom)
                 pair(o->id, p.id);
         }
@@ -146,10 +146,10 @@ private:
         std::map<std::pair<std::string_view, Kind>, Group> groups;
         for (const Atom& o : o_.atoms())
             if (!o.anonymous() && numbered(o) && result_.patched_of[o.id] == no_atom)
-                groups[{atom::stem(o.name), kind_of(o)}].first.push_back(o.id);
+                groups[{atom::stem(o.name), atom_kind(o)}].first.push_back(o.id);
         for (const Atom& p : p_.atoms())
             if (!p.anonymous() && numbered(p) && result_.original_of[p.id] == no_atom)
-                groups[{atom::stem(p.name), kind_of(p)}].second.push_back(p.id);
+                groups[{atom::stem(p.name), atom_kind(p)}].second.push_back(p.id);
         for (auto& [key, group] : groups)
             match_group(group, key.second == Kind::code || key.second == Kind::init_code);
     }
@@ -230,7 +230,7 @@ private:
 
     const Module& o_;
     const Module& p_;
-    Users original_users_, patched_users_;
+    AtomUsers original_users_, patched_users_;
     Correlation result_;
 };
 

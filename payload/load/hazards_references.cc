@@ -9,9 +9,9 @@ namespace xlp::load {
 
 namespace {
 
-class Judge {
+class ReferenceJudge {
 public:
-    explicit Judge(const Loading& l) : l_(l) {
+    explicit ReferenceJudge(const Loading& l) : l_(l) {
         for (const ResolvedSymbol& s : l.result->symbols)
             if (s.origin == Origin::payload && s.size
                 && ELF64_ST_TYPE(l.symbol(s.index).st_info) == STT_FUNC)
@@ -43,7 +43,7 @@ bool of_its_own_kind(std::string_view section) {
            || section == ".livepatch.funcs";
 }
 
-bool Judge::branch(const AppliedRelocation& r) const {
+bool ReferenceJudge::branch(const AppliedRelocation& r) const {
     const Address field = l_.sections[r.target].address + r.entry.r_offset;
     if (r.entry.r_offset < 1)
         return false;
@@ -54,7 +54,7 @@ bool Judge::branch(const AppliedRelocation& r) const {
            && l_.machine.get<std::uint8_t>(field - 2) == 0x0f;
 }
 
-void Judge::judge(const AppliedRelocation& r) {
+void ReferenceJudge::judge(const AppliedRelocation& r) {
     const LoadingSection& from = l_.sections[r.target];
     if (of_its_own_kind(from.name) || l_.symbols[r.symbol()].origin != Origin::payload)
         return;
@@ -77,7 +77,7 @@ void Judge::judge(const AppliedRelocation& r) {
         without_endbr(r, s.st_value + addend + 4);
 }
 
-void Judge::outside(const AppliedRelocation& r, std::uint32_t home, Address place) {
+void ReferenceJudge::outside(const AppliedRelocation& r, std::uint32_t home, Address place) {
     const LoadingSection& section = l_.sections[home];
     const std::uint64_t size = l_.section_header(home).sh_size;
     // an operand may have up to four bytes of immediate behind it
@@ -96,7 +96,7 @@ void Judge::outside(const AppliedRelocation& r, std::uint32_t home, Address plac
         "Build the payload anew.", l_.at_section(r.target)));
 }
 
-void Judge::without_endbr(const AppliedRelocation& r, Address place) {
+void ReferenceJudge::without_endbr(const AppliedRelocation& r, Address place) {
     if (!l_.image.has_ibt() || !functions_.contains(place) || l_.has_endbr64(place)
         || !said_.insert({0, place}).second)
         return;
@@ -118,7 +118,7 @@ void Judge::without_endbr(const AppliedRelocation& r, Address place) {
 Findings find_reference_hazards(const Loading& l) {
     if (l.result->symbols.size() + 1 < l.symbols.size())
         return {}; // not all are resolved
-    return Judge(l).run();
+    return ReferenceJudge(l).run();
 }
 
 } // namespace xlp::load

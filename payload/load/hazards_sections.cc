@@ -20,7 +20,7 @@ bool is_special(std::string_view name) {
            || std::find(std::begin(exact), std::end(exact), name) != std::end(exact);
 }
 
-void check_header(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findings& out) {
+void judge_header(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findings& out) {
     if (s.sh_type == SHT_SYMTAB && !s.sh_link)
         out.push_back(refusal("load.fatal.link-null",
                               "The symbol table is linked to section 0, a null pointer in Xen.",
@@ -35,7 +35,7 @@ void check_header(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findin
                               do_not_load, l.at_section(i)));
 }
 
-void check_loaded(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findings& out) {
+void judge_loaded(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findings& out) {
     if (!s.sh_addralign)
         out.push_back(refusal("load.fatal.align-zero",
                               "With alignment 0 Xen loads the section on top of others.",
@@ -62,9 +62,9 @@ Findings find_section_hazards(const Loading& l) {
             break; // refused before this one was looked at
         const Elf64_Shdr s = l.section_header(i);
         const std::string_view name = l.sections[i].name;
-        check_header(l, i, s, out);
+        judge_header(l, i, s, out);
         if (s.sh_flags & SHF_ALLOC)
-            check_loaded(l, i, s, out);
+            judge_loaded(l, i, s, out);
         if (!is_special(name))
             continue;
         if (!(s.sh_flags & SHF_ALLOC))

@@ -8,8 +8,8 @@ namespace {
 
 const char* const rebuild = "Build the payload again; the file is damaged.";
 
-Refusal refuse(const Loading& l, std::uint32_t section, int error, const char* code,
-               std::string log, std::string remedy = rebuild) {
+Refusal refuse_section(const Loading& l, std::uint32_t section, int error, const char* code,
+                       std::string log, std::string remedy = rebuild) {
     return {error, code, std::move(log), std::move(remedy), l.at_section(section)};
 }
 
@@ -25,26 +25,28 @@ bool valid_string_table(const Loading& l, std::uint32_t index) {
 Step check_section(const Loading& l, std::uint32_t i, const Elf64_Shdr& s) {
     const std::uint64_t size = l.file.size();
     if (s.sh_offset < sizeof(Elf64_Ehdr))
-        return refuse(l, i, -EINVAL, "load.sections.offset",
-                      fmt::format("Section [{}] data at ELF header of payload", i),
-                      "Every section header, also of an empty section or one of type NOBITS, needs "
-                      "an offset of at least 64.");
+        return refuse_section(
+            l, i, -EINVAL, "load.sections.offset",
+            fmt::format("Section [{}] data at ELF header of payload", i),
+            "Every section header, also of an empty section or one of type NOBITS, needs "
+            "an offset of at least 64.");
     // the sum wraps in Xen too: find_section_hazards() tells
     if (s.sh_type != SHT_NOBITS && (s.sh_offset > size || s.sh_offset + s.sh_size > size))
-        return refuse(l, i, -EINVAL, "load.sections.past-end",
-                      fmt::format("Section [{}] data is past end of payload", i));
+        return refuse_section(l, i, -EINVAL, "load.sections.past-end",
+                              fmt::format("Section [{}] data is past end of payload", i));
     if (l.rules.tightened_sections && s.sh_addralign & (s.sh_addralign - 1))
-        return refuse(
+        return refuse_section(
             l, i, -EOPNOTSUPP, "load.sections.alignment",
             fmt::format("Section [{}] alignment ({:#x}) is not supported", i, s.sh_addralign));
     if (l.rules.tightened_sections && s.sh_addralign && s.sh_addr % s.sh_addralign)
-        return refuse(l, i, -EINVAL, "load.sections.address",
-                      fmt::format("Section [{}] addr ({:#x}) is not aligned properly ({:#x})", i,
-                                  s.sh_addr, s.sh_addralign));
+        return refuse_section(
+            l, i, -EINVAL, "load.sections.address",
+            fmt::format("Section [{}] addr ({:#x}) is not aligned properly ({:#x})", i, s.sh_addr,
+                        s.sh_addralign));
     if (l.rules.hooks && (s.sh_flags & (SHF_WRITE | SHF_ALLOC)) && s.sh_type == SHT_NOBITS
         && s.sh_size > max_payload_size)
-        return refuse(l, i, -EINVAL, "load.sections.bss-size", {},
-                      "No section of type NOBITS may exceed 2 MiB.");
+        return refuse_section(l, i, -EINVAL, "load.sections.bss-size", {},
+                              "No section of type NOBITS may exceed 2 MiB.");
     return {};
 }
 
@@ -65,39 +67,39 @@ Step resolve_sections(Loading& l) {
         if (s.sh_type != SHT_SYMTAB)
             continue;
         if (l.symbol_table)
-            return refuse(l, i, -EOPNOTSUPP, "load.sections.symbol-tables",
-                          "Unsupported multiple symbol tables");
+            return refuse_section(l, i, -EOPNOTSUPP, "load.sections.symbol-tables",
+                                  "Unsupported multiple symbol tables");
         l.symbol_table = i;
         if (s.sh_link >= h.e_shnum)
-            return refuse(
+            return refuse_section(
                 l, i, -EINVAL, "load.sections.symbol-table",
                 fmt::format("Symbol table idx ({}) to strtab past end ({})", s.sh_link, h.e_shnum));
     }
     if (!l.symbol_table)
-        return refuse(l, 0, -EINVAL, "load.sections.symbol-table", "No symbol table found",
-                      "Do not strip the payload of its symbol table.");
+        return refuse_section(l, 0, -EINVAL, "load.sections.symbol-table", "No symbol table found",
+                              "Do not strip the payload of its symbol table.");
     const Elf64_Shdr s = l.section_header(l.symbol_table);
     if (!s.sh_size || s.sh_entsize < sizeof(Elf64_Sym) || s.sh_size % s.sh_entsize)
-        return refuse(l, l.symbol_table, -EINVAL, "load.sections.symbol-table",
-                      "Symbol table header is corrupted");
+        return refuse_section(l, l.symbol_table, -EINVAL, "load.sections.symbol-table",
+                              "Symbol table header is corrupted");
     l.string_table = s.sh_link;
     if (!valid_string_table(l, l.string_table))
-        return refuse(l, l.string_table, -EINVAL, "load.sections.string-table",
-                      "String table section is corrupted");
+        return refuse_section(l, l.string_table, -EINVAL, "load.sections.string-table",
+                              "String table section is corrupted");
     return {};
 }
 
 Step resolve_section_names(Loading& l) {
     const std::uint32_t table = l.header().e_shstrndx;
     if (!valid_string_table(l, table))
-        return refuse(l, table, -EINVAL, "load.sections.names",
-                      "Section string table is corrupted");
+        return refuse_section(l, table, -EINVAL, "load.sections.names",
+                              "Section string table is corrupted");
     const Elf64_Shdr names = l.section_header(table);
     for (std::uint32_t i = 1; i < l.sections.size(); ++i) {
         const Elf64_Word name = l.section_header(i).sh_name;
         if (name >= names.sh_size)
-            return refuse(l, i, -EINVAL, "load.sections.names",
-                          fmt::format("Section {} name is not within .shstrtab", i));
+            return refuse_section(l, i, -EINVAL, "load.sections.names",
+                                  fmt::format("Section {} name is not within .shstrtab", i));
         l.sections[i].name = l.name_at(names.sh_offset + name);
     }
     return {};
@@ -108,15 +110,15 @@ Step read_symbols(Loading& l) {
     const Elf64_Shdr strings = l.section_header(l.string_table);
     const auto count = static_cast<std::uint32_t>(table.sh_size / table.sh_entsize);
     if (count > l.file.size()) // the table's size wraps around the address space
-        return refuse(l, l.symbol_table, -ENOMEM, "load.symbols.memory",
-                      "Could not allocate memory for symbols");
+        return refuse_section(l, l.symbol_table, -ENOMEM, "load.symbols.memory",
+                              "Could not allocate memory for symbols");
     l.symbols.resize(count);
     for (std::uint32_t i = 1; i < count; ++i) {
         l.symbols[i].entry = table.sh_offset + std::uint64_t{i} * table.sh_entsize;
         const Elf64_Sym s = l.symbol(i);
         if (s.st_name >= strings.sh_size)
-            return refuse(l, l.symbol_table, -EINVAL, "load.symbols.name",
-                          fmt::format("Symbol [{}] name is not within .strtab", i));
+            return refuse_section(l, l.symbol_table, -EINVAL, "load.symbols.name",
+                                  fmt::format("Symbol [{}] name is not within .strtab", i));
         l.symbols[i].name = l.name_at(strings.sh_offset + s.st_name);
     }
     return {};

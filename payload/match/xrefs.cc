@@ -19,7 +19,7 @@ struct Candidate {
 };
 
 template <class T>
-T load(View bytes, std::size_t at) {
+T field(View bytes, std::size_t at) {
     T v;
     std::memcpy(&v, bytes.data() + at, sizeof v);
     return v;
@@ -27,7 +27,7 @@ T load(View bytes, std::size_t at) {
 
 template <class T>
 Address distance(View bytes, std::size_t at) {
-    return static_cast<Address>(std::int64_t{load<T>(bytes, at)});
+    return static_cast<Address>(std::int64_t{field<T>(bytes, at)});
 }
 
 // Sorted ranges, with the outermost borders for a first quick look.
@@ -135,7 +135,7 @@ private:
 
     void scan_data(const elf::Section& s) {
         for (std::size_t at = 0; at + 8 <= s.bytes.size(); ++at) {
-            const auto value = load<Address>(s.bytes, at);
+            const auto value = field<Address>(s.bytes, at);
             if (targets_.contains(value))
                 add(s.address + at, value, Xref::Kind::pointer);
         }

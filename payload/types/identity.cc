@@ -11,7 +11,7 @@ namespace xlp::types {
 namespace {
 
 // Longer chains of aliases, pointers or nesting are damage, not code.
-constexpr unsigned max_depth = 100;
+constexpr unsigned max_nesting = 100;
 // Types named in one spelling; a real prototype needs a dozen.
 constexpr unsigned max_spelled_types = 200;
 
@@ -85,7 +85,7 @@ Identity::Identity(const Model& model)
 }
 
 TypeId Identity::strip(TypeId id) const {
-    for (unsigned i = 0; i < max_depth; ++i) {
+    for (unsigned i = 0; i < max_nesting; ++i) {
         const Type& t = model_.types[id];
         if (t.kind != Kind::alias && !is_qualifier(t.kind))
             return id;
@@ -95,7 +95,7 @@ TypeId Identity::strip(TypeId id) const {
 }
 
 TypeId Identity::element(TypeId id) const {
-    for (unsigned i = 0; i < max_depth; ++i) {
+    for (unsigned i = 0; i < max_nesting; ++i) {
         id = strip(id);
         if (model_.types[id].kind != Kind::array)
             return defined(id);
@@ -105,7 +105,7 @@ TypeId Identity::element(TypeId id) const {
 }
 
 bool Identity::constant(TypeId id) const {
-    for (unsigned i = 0; i < max_depth; ++i) {
+    for (unsigned i = 0; i < max_nesting; ++i) {
         const Type& t = model_.types[id];
         if (t.kind == Kind::constant)
             return true;
@@ -124,7 +124,7 @@ std::uint64_t Identity::of(TypeId id) {
     id = strip(id);
     if (hash_[id])
         return hash_[id];
-    if (depth_ > max_depth)
+    if (depth_ > max_nesting)
         return 1;
     ++depth_;
     hash_[id] = 1; // should it lead back here, which C cannot say: taken as the same
@@ -172,7 +172,7 @@ std::uint64_t Identity::compute(const Type& t) {
 
 std::uint64_t Identity::size_of(TypeId id) {
     std::uint64_t times = 1;
-    for (unsigned i = 0; i < max_depth; ++i) {
+    for (unsigned i = 0; i < max_nesting; ++i) {
         id = defined(strip(id));
         const Type& t = model_.types[id];
         if (t.kind != Kind::array)
@@ -191,7 +191,7 @@ std::string Identity::spell(TypeId id) {
 
 std::string Identity::spell(TypeId id, unsigned depth) {
     const Type& t = model_.types[id];
-    if (depth > max_depth || spell_budget_ == 0)
+    if (depth > max_nesting || spell_budget_ == 0)
         return "...";
     --spell_budget_;
     auto parameters = [&](Slice list, bool variadic) {
@@ -212,7 +212,7 @@ std::string Identity::spell(TypeId id, unsigned depth) {
         return std::string(t.name);
     case Kind::pointer: {
         TypeId to = t.target;
-        for (unsigned i = 0; i < max_depth && is_qualifier(model_.types[to].kind); ++i)
+        for (unsigned i = 0; i < max_nesting && is_qualifier(model_.types[to].kind); ++i)
             to = model_.types[to].target;
         const Type& pointee = model_.types[to];
         if (pointee.kind == Kind::function)
@@ -255,7 +255,7 @@ struct Identity::Walk {
 
 void Identity::collect(TypeId id, Walk& walk, unsigned depth) {
     const Type& t = model_.types[id];
-    if (depth > max_depth)
+    if (depth > max_nesting)
         return;
     const std::size_t path_length = walk.path.size();
     const std::uint64_t base = walk.base;

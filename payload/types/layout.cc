@@ -29,10 +29,10 @@ bool same_place(const Leaf& a, const Leaf& b) {
     return a.bit_offset == b.bit_offset && a.bit_size == b.bit_size;
 }
 
-class Comparison {
+class LayoutComparison {
 public:
-    Comparison(const Model& before, Identity& old_identity, TypeId old_type, const Model& after,
-               Identity& new_identity, TypeId new_type)
+    LayoutComparison(const Model& before, Identity& old_identity, TypeId old_type,
+                     const Model& after, Identity& new_identity, TypeId new_type)
         : before_(before), after_(after), old_identity_(old_identity), new_identity_(new_identity),
           old_(old_identity.leaves(old_type)), new_(new_identity.leaves(new_type)) {
         change_.old_size = old_identity.size_of(old_type);
@@ -215,7 +215,7 @@ private:
 
 LayoutChange compare_layout(const Model& before, Identity& old_identity, TypeId old_type,
                             const Model& after, Identity& new_identity, TypeId new_type) {
-    return Comparison(before, old_identity, old_type, after, new_identity, new_type).run();
+    return LayoutComparison(before, old_identity, old_type, after, new_identity, new_type).run();
 }
 
 } // namespace xlp::types

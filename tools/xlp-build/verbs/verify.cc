@@ -16,14 +16,14 @@ namespace {
 
 namespace po = cli::po;
 
-struct Given {
+struct VerifyInputs {
     xen::Image image;
     std::optional<xen::Version> version;
     std::optional<load::EfiMap> efi_map;
 };
 
-Result<Given> read_inputs(const po::variables_map& vm) {
-    Given given;
+Result<VerifyInputs> read_inputs(const po::variables_map& vm) {
+    VerifyInputs given;
     if (vm.count("xen-version")) {
         const std::string text = vm["xen-version"].as<std::string>();
         given.version = xen::parse_version(text);

@@ -14,7 +14,7 @@ namespace xlp::host {
 namespace {
 
 using Ids = std::set<std::string>;
-using Kind = manifest::Answer::Kind;
+using AnswerKind = manifest::Answer::Kind;
 
 bool has(const std::vector<std::string>& list, const std::string& word) {
     return std::find(list.begin(), list.end(), word) != list.end();
@@ -56,17 +56,17 @@ private:
     Standing standing(const manifest::Answer& a) const {
         Standing s{a.advisory, a.cves, Standing::State::safe, {}};
         switch (a.kind) {
-        case Kind::in_build:
+        case AnswerKind::in_build:
             s.how = "fixed in this build";
             break;
-        case Kind::not_concerned:
+        case AnswerKind::not_concerned:
             s.how = "does not concern this build: " + a.why;
             break;
-        case Kind::reboot:
+        case AnswerKind::reboot:
             s.state = Standing::State::reboot;
             s.how = "cannot be live-patched: reboot to " + a.version;
             break;
-        case Kind::payload:
+        case AnswerKind::payload:
             if (const Installed* i = fixing(a)) {
                 s.how = "fixed by " + i->payload.name;
             } else {
