@@ -24,6 +24,10 @@ Finding bad_input(std::string code, std::string why, std::string remedy, Where w
                 std::move(where));
 }
 
+Finding wrong_usage(std::string why, std::string remedy) {
+    return make(Severity::error, Failure::usage, "usage", std::move(why), std::move(remedy), {});
+}
+
 Finding environment(std::string code, std::string why, std::string remedy, Where where) {
     return make(Severity::error, Failure::environment, std::move(code), std::move(why),
                 std::move(remedy), std::move(where));

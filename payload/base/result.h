@@ -53,6 +53,8 @@ using Result = tl::expected<T, Findings>;
 // Shorthands for the common kinds of error finding.
 Finding refusal(std::string code, std::string why, std::string remedy = {}, Where where = {});
 Finding bad_input(std::string code, std::string why, std::string remedy = {}, Where where = {});
+// `usage`: the words of a command line do not go together.
+Finding wrong_usage(std::string why, std::string remedy = {});
 Finding environment(std::string code, std::string why, std::string remedy = {}, Where where = {});
 Finding internal_fault(std::string code, std::string why, Where where = {});
 Finding warning(std::string code, std::string why, std::string remedy = {}, Where where = {});

@@ -5,6 +5,7 @@
 #include "payload/base/bytes.h"
 #include "payload/load/loading.h"
 #include "payload/load/record.h"
+#include "payload/xen/contract.h"
 
 namespace xlp::load {
 
@@ -80,7 +81,7 @@ void patch_all(Loading& l) {
 // What a hook does is not modelled, only that it can be called.
 void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
     const std::uint32_t section = l.find_section(name);
-    if (!section || !l.rules.runs_hooks(name))
+    if (!section || !xen::runs_hooks(l.version, name))
         return;
     if (!l.sections[section].address && may_be_null)
         return; // is_hook_enabled(): a section that was not loaded
@@ -95,7 +96,7 @@ void call_hooks(const Loading& l, std::string_view name, bool may_be_null) {
 // is_hook_enabled()
 bool is_enabled(const Loading& l, std::string_view name) {
     const std::uint32_t section = l.find_section(name);
-    return section && l.rules.runs_hooks(name) && l.sections[section].address
+    return section && xen::runs_hooks(l.version, name) && l.sections[section].address
            && l.machine.get<Address>(l.sections[section].address);
 }
 

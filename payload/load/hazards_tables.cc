@@ -2,6 +2,7 @@
 // Hooks, bug frames, alternatives and exception tables that Xen's loader accepts and dies of.
 #include "payload/load/loading.h"
 #include "payload/load/record.h"
+#include "payload/xen/contract.h"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ constexpr std::int64_t worst_neighbours = 4LL << 20;
 
 void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
     const std::string_view name = l.sections[section].name;
-    if (!l.rules.runs_hooks(name)) {
+    if (!xen::runs_hooks(l.version, name)) {
         out.push_back(refusal("load.hooks.not-run",
                               fmt::format("Xen {} takes the payload and does not run hooks of this "
                                           "kind.",

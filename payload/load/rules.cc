@@ -6,12 +6,6 @@
 
 namespace xlp::load {
 
-bool Rules::runs_hooks(std::string_view section) const {
-    const bool oldest_kinds =
-        section == ".livepatch.hooks.load" || section == ".livepatch.hooks.unload";
-    return oldest_kinds ? hooks : records_v2;
-}
-
 Rules Rules::of(xen::Version v, const xen::Image& image) {
     using xen::Feature, xen::has;
     Rules r;

@@ -4,8 +4,6 @@
 
 #include "payload/xen/image.h"
 
-#include <string_view>
-
 namespace xlp::load {
 
 inline constexpr xen::Version oldest_modelled{4, 7, 0};
@@ -43,9 +41,6 @@ struct Rules {
     unsigned feature_words = 0;               // NCAPINTS of the branch's last release
     bool window_behind_data = false; // payloads start at __2M_rwdata_end, not 2 MiB aligned
     bool rodata_writable = false;    // .rodata of Xen, while payloads are applied
-
-    // Whether hooks in this section are run: ".livepatch.hooks.load".
-    bool runs_hooks(std::string_view section) const;
 
     // The image tells what its version cannot: distributions ship snapshots between releases.
     static Rules of(xen::Version, const xen::Image&);

@@ -174,6 +174,12 @@ bool has(Version v, Feature feature) {
     return v < row->before || (has_since(v, row->since) && !has_since(v, row->until));
 }
 
+bool runs_hooks(Version v, std::string_view section) {
+    const bool oldest_kinds =
+        section == ".livepatch.hooks.load" || section == ".livepatch.hooks.unload";
+    return has(v, oldest_kinds ? Feature::hooks : Feature::records_v2);
+}
+
 unsigned feature_words(Version v) {
     if (v < Version{4, 13, 0})
         return 11;

@@ -13,22 +13,22 @@
 namespace xlp::xen {
 
 enum class Feature {
-    hooks,                      // load and unload hooks, no-operations, checks that came with them
-    checked_relocation_symbols, // a relocation without a symbol is refused, not fatal
-    tightened_sections,         // alignment is checked; read-only payloads may be applied again
-    direct_calls,           // an alternative may turn a call through a pointer into a direct one
-    logged_reasons,         // a hypervisor built without debugging says why it refuses
-    path_qualified_names,   // statics are "dir/file.c#name", not "file.c#name"
-    records_v2,             // expectations, xen_depends, hooks, .modinfo
-    long_alternatives,      // struct alt_instr has 14 bytes
-    alternative_call_table, // .alt_call_sites
-    places_empty_sections,  // an empty allocated section has an address
-    knows_ignored_symbols,  // relocations against symbols of sections not loaded are refused
-    skips_endbr,            // the jump goes behind an ENDBR64
-    knows_poisoned_endbr,   // ... and behind one that boot overwrote
-    state_outside_records,  // the loader does not write to .livepatch.funcs
-    read_only_records,      // .livepatch.funcs is read-only while a payload is applied
-    read_only_rodata,       // so is the hypervisor's .rodata
+    hooks,                       // load and unload hooks, no-operations
+    checked_relocation_symbols,  // a relocation without a symbol is refused, not fatal
+    tightened_sections,          // alignment is checked; read-only payloads may be applied again
+    direct_calls,                // alternatives make calls through pointers direct
+    logged_reasons,              // a hypervisor built without debugging says why it refuses
+    path_qualified_names,        // statics are "dir/file.c#name", not "file.c#name"
+    records_v2,                  // expectations, xen_depends, hooks, .modinfo
+    long_alternatives,           // struct alt_instr has 14 bytes
+    alternative_call_table,      // .alt_call_sites
+    places_empty_sections,       // an empty allocated section has an address
+    knows_ignored_symbols,       // relocations against symbols of sections not loaded are refused
+    skips_endbr,                 // the jump goes behind an ENDBR64
+    knows_poisoned_endbr,        // ... and behind one that boot overwrote
+    state_outside_records,       // the loader does not write to .livepatch.funcs
+    read_only_records,           // .livepatch.funcs is read-only while a payload is applied
+    read_only_rodata,            // so is the hypervisor's .rodata
     checked_alternative_ranges,  // alternatives must lie within the payload's .text
     alternatives_fault_with_ibt, // applying alternatives kills a host that has IBT
     negated_features,            // bit 15 of alt_instr.cpuid
@@ -48,6 +48,9 @@ struct ContractRow {
 std::span<const ContractRow> contract();
 
 bool has(Version, Feature);
+
+// Whether this Xen runs the hooks of a section: ".livepatch.hooks.load".
+bool runs_hooks(Version, std::string_view section);
 
 // NCAPINTS at the end of each branch: FEATURESET_NR_ENTRIES and what is added to it
 // (xen/arch/x86/include/asm/cpufeatures.h, xen/include/public/arch-x86/cpufeatureset.h).

@@ -50,6 +50,18 @@ TEST_F(VerbTest, EveryReasonIsSaidAtOnce) {
     EXPECT_THAT(codes, ::testing::IsSupersetOf({"preflight.other-xen", "preflight.order"}));
 }
 
+// Xen takes such a payload and leaves out what the hooks would have done.
+TEST_F(VerbTest, HooksThatThisXenDoesNotRunAreARefusal) {
+    PayloadSpec hooked = on("d");
+    hooked.preapply = true;
+    xen.identity.minor = 13;
+    const Ran r = xlp({"load", file("d", hooked)});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("preflight.hooks"));
+    EXPECT_THAT(r.err, HasSubstr(".livepatch.hooks.preapply"));
+    EXPECT_TRUE(xen.entries.empty());
+}
+
 TEST_F(VerbTest, ForceGoesPastTheChecksButNotPastTheHypervisor) {
     PayloadSpec other = on("d");
     other.xen = id("77");

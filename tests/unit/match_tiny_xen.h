@@ -20,6 +20,11 @@ inline constexpr std::string_view xen_flags =
     "-fno-stack-protector -fcf-protection=none -fno-jump-tables -ffunction-sections "
     "-fdata-sections -w";
 
+// As Xen up to 4.16 is built: functions of a file share a section.
+inline constexpr const char* unsplit_flags =
+    "-O2 -fpic -fvisibility=hidden -ffreestanding -mno-red-zone -fno-asynchronous-unwind-tables "
+    "-fno-stack-protector -fcf-protection=none -w";
+
 struct Source {
     std::string text;
     std::string name = "unit.c"; // .c or .S; also the name in Xen's symbol table

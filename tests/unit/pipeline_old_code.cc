@@ -12,6 +12,7 @@ namespace {
 
 using match::test::Source;
 using match::test::TinyXen;
+using match::test::unsplit_flags;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -31,13 +32,9 @@ std::string text(const char* number) {
              "void filler(void) { asm volatile (\".skip 300, 0x90\"); }\n";
 }
 
-const char* const unsplit = "-O2 -fpic -fvisibility=hidden -ffreestanding -mno-red-zone "
-                            "-fno-asynchronous-unwind-tables -fno-stack-protector "
-                            "-fcf-protection=none -w";
-
 class OldCode : public testing::Test {
 protected:
-    OldCode() : image_(tiny_.link({{text("3"), "unit.c", unsplit}}, {4, 16, 0})) {}
+    OldCode() : image_(tiny_.link({{text("3"), "unit.c", unsplit_flags}}, {4, 16, 0})) {}
 
     // What the passes up to the match say, with the original as `whole` compiles it where asked
     // for.
@@ -52,7 +49,7 @@ protected:
         const Need need{"unit.c", Need::Kind::whole_sections};
         EXPECT_THAT(c.needs, ElementsAre(need));
         if (!whole.empty())
-            c.supplied.emplace(need, std::move(*tiny_.compile({whole, "unit.c", unsplit})));
+            c.supplied.emplace(need, std::move(*tiny_.compile({whole, "unit.c", unsplit_flags})));
         EXPECT_TRUE(check_old_code(c));
         std::vector<std::string> codes;
         for (const Finding& f : c.findings)

@@ -93,14 +93,10 @@ public:
     const std::vector<PayloadFile>& below() const { return below_; }
 
 private:
-    static constexpr const char* unsplit_flags =
-        "-O2 -fpic -fvisibility=hidden -ffreestanding -mno-red-zone "
-        "-fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none -w";
-
     static match::test::Source compiled(const std::string& text, bool unsplit) {
         match::test::Source s = source(text);
         if (unsplit)
-            s.flags = unsplit_flags;
+            s.flags = match::test::unsplit_flags;
         return s;
     }
 

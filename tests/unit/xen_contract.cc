@@ -31,6 +31,10 @@ TEST(Contract, what_went_again_and_what_was_there_before) {
     EXPECT_TRUE(has({4, 17, 3}, Feature::alternatives_fault_with_ibt));
     EXPECT_FALSE(has({4, 17, 4}, Feature::alternatives_fault_with_ibt));
     EXPECT_FALSE(has({4, 20, 0}, Feature::alternatives_fault_with_ibt));
+    EXPECT_FALSE(runs_hooks({4, 7, 6}, ".livepatch.hooks.load"));
+    EXPECT_TRUE(runs_hooks({4, 8, 0}, ".livepatch.hooks.unload"));
+    EXPECT_FALSE(runs_hooks({4, 13, 5}, ".livepatch.hooks.postapply"));
+    EXPECT_TRUE(runs_hooks({4, 14, 0}, ".livepatch.hooks.postapply"));
     EXPECT_TRUE(has({4, 7, 1}, Feature::places_empty_sections));
     EXPECT_FALSE(has({4, 8, 0}, Feature::places_empty_sections));
     EXPECT_TRUE(has({4, 16, 1}, Feature::places_empty_sections));

@@ -34,10 +34,6 @@ std::vector<std::string> strings(const po::variables_map& vm, const char* option
                             : std::vector<std::string>{};
 }
 
-Finding wrong_usage(std::string why) {
-    return {"usage", Severity::error, Failure::usage, {}, std::move(why), {}};
-}
-
 namespace {
 
 po::options_description common_options() {
@@ -61,12 +57,8 @@ Result<Common> read_common(const po::variables_map& vm, int verbose) {
     else if (when == "never")
         c.color = Color::never;
     else if (when != "auto")
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            fmt::format("--color takes auto, always or never, not `{}'.", when),
-                            {}});
+        return fail(
+            wrong_usage(fmt::format("--color takes auto, always or never, not `{}'.", when)));
     return c;
 }
 
@@ -118,13 +110,8 @@ std::string verb_help(const Tool& tool, const Verb& verb) {
 }
 
 int usage_error(const Tool& tool, const Verb* verb, const Output& out, const std::string& why) {
-    Findings f{
-        {"usage",
-         Severity::error,
-         Failure::usage,
-         {},
-         why,
-         fmt::format("See `{}{}{} --help'.", tool.name, verb ? " " : "", verb ? verb->name : "")}};
+    Findings f{wrong_usage(why, fmt::format("See `{}{}{} --help'.", tool.name, verb ? " " : "",
+                                            verb ? verb->name : ""))};
     out.findings(f);
     out.document(Json::object(), f, Failure::usage);
     return static_cast<int>(Failure::usage);

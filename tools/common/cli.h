@@ -36,8 +36,6 @@ struct Common {
 // An option's words; nothing if it is not given.
 std::string text(const po::variables_map&, const char* option);
 std::vector<std::string> strings(const po::variables_map&, const char* option);
-// `usage`: the words of a command line do not go together.
-Finding wrong_usage(std::string why);
 
 // Where a verb's results go. With --json, exactly one document reaches stdout and text results are
 // dropped; without, text goes to stdout and findings to stderr. Not thread-safe.

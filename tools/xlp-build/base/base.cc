@@ -192,13 +192,8 @@ Result<void> run_tar(std::vector<std::string> argv, const fs::path& about,
 
 Result<fs::path> new_place(const std::string& name) {
     if (!is_base_name(name))
-        return fail(
-            Finding{"usage",
-                    Severity::error,
-                    Failure::usage,
-                    {},
-                    fmt::format("`{}' is no name for a base: letters, digits, - . _ +.", name),
-                    {}});
+        return fail(wrong_usage(
+            fmt::format("`{}' is no name for a base: letters, digits, - . _ +.", name)));
     const fs::path folder = bases_folder() / name;
     if (auto ok = make_folder(folder.parent_path()); !ok)
         return fail(ok);

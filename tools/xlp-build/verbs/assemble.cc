@@ -10,7 +10,6 @@ namespace xlp::build {
 
 namespace po = cli::po;
 using cli::strings;
-using cli::wrong_usage;
 
 namespace {
 

@@ -18,7 +18,6 @@ namespace xlp::build {
 namespace fs = std::filesystem;
 namespace po = cli::po;
 using cli::text;
-using cli::wrong_usage;
 
 namespace {
 

@@ -94,12 +94,7 @@ Result<Below> read(const po::variables_map& vm, const fs::path* folder) {
     if (!vm.count("below"))
         return below;
     if (vm.count("depends"))
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "With --below there is no --depends: it is the topmost payload.",
-                            {}});
+        return fail(wrong_usage("With --below there is no --depends: it is the topmost payload."));
     for (const std::string& option : vm["below"].as<Strings>()) {
         Given given = split(option);
         auto bytes = read_file(given.payload);

@@ -41,12 +41,7 @@ Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
     std::error_code error;
     const bool folders = fs::is_directory(original, error);
     if (folders != fs::is_directory(patched, error))
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "ORIG and PATCHED must be two objects or two folders.",
-                            {}});
+        return fail(wrong_usage("ORIG and PATCHED must be two objects or two folders."));
     if (!folders)
         return std::vector<pipeline::ObjectPair>{
             {original.filename().string(), {}, original, patched}};

@@ -156,13 +156,8 @@ Result<std::vector<MatrixCase>> cases_of(const po::variables_map& vm) {
         return cases;
     const auto shard = parse_shard(text(vm, "shard"));
     if (!shard)
-        return fail(
-            Finding{"usage",
-                    Severity::error,
-                    Failure::usage,
-                    {},
-                    fmt::format("--shard takes a part such as 1/3, not `{}'.", text(vm, "shard")),
-                    {}});
+        return fail(wrong_usage(
+            fmt::format("--shard takes a part such as 1/3, not `{}'.", text(vm, "shard"))));
     return part_of(std::move(cases), *shard);
 }
 
@@ -219,14 +214,11 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
         return merge(given, text(vm, "output"), out);
     }
     if (vm.count("shard") && (vm.count("chain") || vm.count("cumulative")))
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "--chain and --cumulative need all payloads of a base, and a shard has "
-                            "a part of them.",
-                            "Merge the shards, and run the matrix once more on the merged folder: "
-                            "what is there is not built again."});
+        return fail(
+            wrong_usage("--chain and --cumulative need all payloads of a base, and a shard has "
+                        "a part of them.",
+                        "Merge the shards, and run the matrix once more on the merged folder: "
+                        "what is there is not built again."));
     auto cases = cases_of(vm);
     if (!cases)
         return fail(cases);

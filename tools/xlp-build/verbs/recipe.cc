@@ -18,7 +18,6 @@ namespace fs = std::filesystem;
 namespace po = cli::po;
 using cli::strings;
 using cli::text;
-using cli::wrong_usage;
 
 namespace {
 

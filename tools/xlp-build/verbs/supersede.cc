@@ -27,14 +27,9 @@ Result<Superseded> read_superseded(const cli::po::variables_map& vm) {
         } else if (auto id = from_hex(given); id && !id->empty()) {
             all.build_ids.push_back(hex(*id));
         } else {
-            return fail(Finding{"usage",
-                                Severity::error,
-                                Failure::usage,
-                                {},
-                                fmt::format("--supersedes takes a payload or a build-id in "
-                                            "hexadecimal; `{}' is neither.",
-                                            given),
-                                {}});
+            return fail(wrong_usage(fmt::format("--supersedes takes a payload or a build-id in "
+                                                "hexadecimal; `{}' is neither.",
+                                                given)));
         }
     }
     return all;

@@ -28,12 +28,7 @@ Result<VerifyInputs> read_inputs(const po::variables_map& vm) {
         const std::string text = vm["xen-version"].as<std::string>();
         given.version = xen::parse_version(text);
         if (!given.version)
-            return fail(Finding{"usage",
-                                Severity::error,
-                                Failure::usage,
-                                {},
-                                fmt::format("`{}' is no version, such as 4.17.5.", text),
-                                {}});
+            return fail(wrong_usage(fmt::format("`{}' is no version, such as 4.17.5.", text)));
     }
     Findings findings;
     auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.version);

@@ -91,15 +91,16 @@ std::string rule_text(const Rule& rule) {
     return text;
 }
 
-// Up to 4.14, whose -Werror no variable of make takes back: warnings that newer compilers brought.
-// A warning changes no code.
+// Trees up to 4.14 turn warnings into errors, and no make variable stops them. Compilers have
+// learned these warnings since; a warning changes no code. The last one is for compilers without
+// the others.
 constexpr const char* old_tree_warnings =
     " -Wno-array-bounds -Wno-int-in-bool-context -Wno-address-of-packed-member"
-    " -Wno-maybe-uninitialized -Wno-array-parameter -Wno-address";
+    " -Wno-maybe-uninitialized -Wno-array-parameter -Wno-address -Wno-unknown-warning-option";
 
-// The Python that a tree's makefiles take: of version 2 up to 4.10. Where PATH has none of that
-// version it is empty. Of version 3 the makefiles' own choice may be a slow wrapper, and it runs a
-// hundred times.
+// The Python for a tree's makefiles, which up to 4.10 must be Python 2; empty if it is missing.
+// /usr/bin/python3 is named because what the makefiles would pick may be a slow wrapper, and it
+// runs a hundred times.
 std::string python_for(const XenVersion& v) {
     if (v.at_least(4, 11))
         return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "";
@@ -137,7 +138,6 @@ Command make(const fs::path& tree, const Toolchain& toolchain, std::vector<std::
     preset("XEN_BUILD_HOST", "");
     preset("XEN_DOMAIN", "");
     preset("XEN_WHOAMI", "");
-    // Old trees warn under new compilers; a warning changes no code.
     preset("EXTRA_CFLAGS_XEN_CORE", "-Wno-error");
     if (version)
         if (const std::string python = python_for(*version); !python.empty())
@@ -146,7 +146,7 @@ Command make(const fs::path& tree, const Toolchain& toolchain, std::vector<std::
         c.argv.push_back(v);
     for (std::string& a : arguments)
         c.argv.push_back(std::move(a));
-    if (version && !version->at_least(4, 14)) // else Kconfig asks for nothing that it wants
+    if (version && !version->at_least(4, 14)) // Kconfig hides live patching otherwise
         c.environment->set("XEN_CONFIG_EXPERT", "y");
     c.environment->set("GIT_CEILING_DIRECTORIES", tree.parent_path().string());
     return c;

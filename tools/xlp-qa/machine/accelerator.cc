@@ -33,12 +33,8 @@ Result<Accelerator> choose_accelerator(const std::string& wish) {
     if (wish == "tcg")
         return Accelerator{"tcg", "as asked"};
     if (wish != "auto" && wish != "kvm")
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            fmt::format("There is no accelerator `{}'.", wish),
-                            "Give auto, kvm or tcg."});
+        return fail(wrong_usage(fmt::format("There is no accelerator `{}'.", wish),
+                                "Give auto, kvm or tcg."));
     const std::string why_not = obstacle();
     if (why_not.empty())
         return Accelerator{"kvm", "hardware virtualization nests here"};

@@ -15,12 +15,8 @@ namespace xlp::qa {
 namespace {
 
 Finding usage(const std::string& why) {
-    return {"usage",
-            Severity::error,
-            Failure::usage,
-            {},
-            why,
-            "Give --guest FILE[,kind=pv|pvh|hvm][,number=N][,memory=MIB][,vcpus=N]."};
+    return wrong_usage(why,
+                       "Give --guest FILE[,kind=pv|pvh|hvm][,number=N][,memory=MIB][,vcpus=N].");
 }
 
 bool set_number(const std::string& text, unsigned& number) {

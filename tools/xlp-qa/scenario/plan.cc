@@ -32,12 +32,8 @@ std::string quoted(const std::string& word) {
 }
 
 Finding bad_name(const std::string& name, const char* why) {
-    return {"usage",
-            Severity::error,
-            Failure::usage,
-            {},
-            fmt::format("A payload cannot be called `{}': {}.", name, why),
-            "Rename the file: the name is the file's without .livepatch."};
+    return wrong_usage(fmt::format("A payload cannot be called `{}': {}.", name, why),
+                       "Rename the file: the name is the file's without .livepatch.");
 }
 
 Step probe_step(const fs::path& probe, const std::string& state) {
@@ -140,12 +136,8 @@ Result<Scenario> make_scenario(const Plan& plan) {
     Scenario s;
     std::set<std::string> names;
     if (plan.cycles == 0)
-        findings.push_back({"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "A payload is applied and reverted at least once.",
-                            "Give --cycles 1 or more."});
+        findings.push_back(wrong_usage("A payload is applied and reverted at least once.",
+                                       "Give --cycles 1 or more."));
     for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
         const Payload& p = plan.payloads[i];
         if (p.name.empty() || p.name.size() > longest_name)

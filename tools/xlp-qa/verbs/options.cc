@@ -105,41 +105,32 @@ void add_payload_argument(po::options_description& d, bool required) {
     d.add_options()("payload", value, "");
 }
 
-std::string text_option(const po::variables_map& vm, const char* name) {
-    return vm.count(name) ? vm[name].as<std::string>() : std::string();
-}
-
-std::vector<std::string> list_option(const po::variables_map& vm, const char* name) {
-    return vm.count(name) ? vm[name].as<std::vector<std::string>>() : std::vector<std::string>();
-}
-
 Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress& progress) {
     Assets assets;
-    assets.xen = text_option(vm, "xen");
-    assets.xen_syms = text_option(vm, "xen-syms");
-    assets.kernel = text_option(vm, "kernel");
-    assets.modules = text_option(vm, "modules");
-    auto xlp = find_xlp(text_option(vm, "xlp"));
+    assets.xen = cli::text(vm, "xen");
+    assets.xen_syms = cli::text(vm, "xen-syms");
+    assets.kernel = cli::text(vm, "kernel");
+    assets.modules = cli::text(vm, "modules");
+    auto xlp = find_xlp(cli::text(vm, "xlp"));
     if (!xlp)
         return fail(xlp);
     assets.xlp = *xlp;
-    assets.busybox =
-        vm.count("busybox") ? fs::path(text_option(vm, "busybox")) : in_path("busybox");
-    assets.launcher = find_launcher(text_option(vm, "launcher"));
+    assets.busybox = vm.count("busybox") ? fs::path(cli::text(vm, "busybox")) : in_path("busybox");
+    assets.launcher = find_launcher(cli::text(vm, "launcher"));
     const bool needs_launcher = vm.count("guest") || vm.count("xtf");
     if (assets.launcher.empty() && needs_launcher)
         return fail(environment("qa.no-launcher", "The program xlp-qa-guest is not found.",
                                 "Build xlp with libxen-dev installed, or give --launcher FILE."));
     Settings settings;
-    settings.accelerator = text_option(vm, "accel");
-    settings.cpu = text_option(vm, "cpu");
-    for (const std::string& text : list_option(vm, "guest"))
+    settings.accelerator = cli::text(vm, "accel");
+    settings.cpu = cli::text(vm, "cpu");
+    for (const std::string& text : cli::strings(vm, "guest"))
         if (auto guest = parse_inmate(text))
             settings.memory_mib += guest->number * (guest->memory_mib + guest_overhead_mib);
-    settings.cache = text_option(vm, "cache");
-    settings.qemu = text_option(vm, "qemu");
-    settings.xen_arguments = text_option(vm, "xen-args");
-    settings.kernel_arguments = text_option(vm, "kernel-args");
+    settings.cache = cli::text(vm, "cache");
+    settings.qemu = cli::text(vm, "qemu");
+    settings.xen_arguments = cli::text(vm, "xen-args");
+    settings.kernel_arguments = cli::text(vm, "kernel-args");
     settings.cpus = vm["cpus"].as<unsigned>();
     settings.snapshot = !vm.count("no-snapshot");
     settings.silence = std::chrono::seconds(vm["timeout"].as<unsigned>());
@@ -153,19 +144,19 @@ Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress&
 Result<void> write_outputs(const po::variables_map& vm, const std::vector<NamedOutcome>& all,
                            const std::vector<XtfProof>& proofs) {
     if (vm.count("junit"))
-        if (auto written = write_file(text_option(vm, "junit"), junit_xml(all, proofs)); !written)
+        if (auto written = write_file(cli::text(vm, "junit"), junit_xml(all, proofs)); !written)
             return written;
     if (vm.count("serial")) {
         std::string lines;
         for (const NamedOutcome& n : all)
             lines += n.outcome.serial;
-        return write_file(text_option(vm, "serial"), lines);
+        return write_file(cli::text(vm, "serial"), lines);
     }
     return {};
 }
 
 Json hypervisor_json(const po::variables_map& vm, const Testbed& bed) {
-    return {{"file", text_option(vm, "xen")}, {"build_id", bed.xen_build_id()}};
+    return {{"file", cli::text(vm, "xen")}, {"build_id", bed.xen_build_id()}};
 }
 
 Json machine_json(const Testbed& bed) {
@@ -196,7 +187,7 @@ Result<std::vector<Payload>> read_payloads(const std::vector<fs::path>& files) {
 
 std::vector<fs::path> payload_arguments(const po::variables_map& vm) {
     std::vector<fs::path> files;
-    for (const std::string& f : list_option(vm, "payload"))
+    for (const std::string& f : cli::strings(vm, "payload"))
         files.push_back(f);
     return files;
 }

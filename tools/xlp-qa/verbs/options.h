@@ -15,9 +15,6 @@ using cli::Output;
 po::options_description machine_options();
 void add_payload_argument(po::options_description&, bool required);
 
-std::string text_option(const po::variables_map&, const char* name);
-std::vector<std::string> list_option(const po::variables_map&, const char* name);
-
 using Progress = std::function<void(const std::string&)>;
 Result<Testbed> prepare(const po::variables_map&, int cancel, const Progress&);
 

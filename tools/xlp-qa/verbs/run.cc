@@ -17,10 +17,10 @@ Result<Plan> plan_of(const po::variables_map& vm) {
     Plan plan;
     plan.payloads = std::move(*payloads);
     plan.cycles = vm["cycles"].as<unsigned>();
-    plan.probe = text_option(vm, "probe");
-    for (const std::string& f : list_option(vm, "file"))
+    plan.probe = cli::text(vm, "probe");
+    for (const std::string& f : cli::strings(vm, "file"))
         plan.files.push_back(f);
-    for (const std::string& text : list_option(vm, "guest")) {
+    for (const std::string& text : cli::strings(vm, "guest")) {
         auto guest = parse_inmate(text);
         if (!guest)
             return fail(guest);
@@ -30,15 +30,11 @@ Result<Plan> plan_of(const po::variables_map& vm) {
 }
 
 Result<std::vector<XtfTest>> tests_of(const po::variables_map& vm) {
-    const std::vector<std::string> wanted = list_option(vm, "test");
+    const std::vector<std::string> wanted = cli::strings(vm, "test");
     if (wanted.empty() != !vm.count("xtf"))
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "--xtf and --test belong together.",
-                            "Give --xtf DIR --test NAME[:ENV]."});
-    return wanted.empty() ? std::vector<XtfTest>() : find_xtf_tests(text_option(vm, "xtf"), wanted);
+        return fail(
+            wrong_usage("--xtf and --test belong together.", "Give --xtf DIR --test NAME[:ENV]."));
+    return wanted.empty() ? std::vector<XtfTest>() : find_xtf_tests(cli::text(vm, "xtf"), wanted);
 }
 
 Result<std::vector<XtfProof>> prove_all(const Testbed& bed, const std::vector<XtfTest>& tests,
@@ -101,7 +97,7 @@ Result<void> run(const po::variables_map& vm, const Output& out, Json& doc, Find
         return fail(proofs);
     out.progress_end();
     doc.update(to_json(named.outcome));
-    out.text(fmt::format("hypervisor {}, build-id {}", text_option(vm, "xen"),
+    out.text(fmt::format("hypervisor {}, build-id {}", cli::text(vm, "xen"),
                          named.outcome.running_build_id));
     out.text(machine_line(*bed));
     for (const std::string& line : text_lines(named.outcome, out.verbose()))

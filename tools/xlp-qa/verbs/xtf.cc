@@ -27,15 +27,10 @@ std::string count_line(const std::vector<XtfSeen>& seen) {
 
 Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Findings& findings,
                  int cancel) {
-    const std::vector<std::string> wanted = list_option(vm, "test");
+    const std::vector<std::string> wanted = cli::strings(vm, "test");
     if (wanted.empty() != (vm.count("all") > 0))
-        return fail(Finding{"usage",
-                            Severity::error,
-                            Failure::usage,
-                            {},
-                            "Which tests?",
-                            "Give --all, or --test NAME[:ENV]."});
-    auto tests = find_xtf_tests(text_option(vm, "xtf"), wanted);
+        return fail(wrong_usage("Which tests?", "Give --all, or --test NAME[:ENV]."));
+    auto tests = find_xtf_tests(cli::text(vm, "xtf"), wanted);
     if (!tests)
         return fail(tests);
     auto payloads = read_payloads(payload_arguments(vm));

@@ -118,7 +118,7 @@ Result<std::chrono::nanoseconds> parse_duration(const std::string& text) {
     else if (unit == "min")
         scale = 60'000'000'000;
     if (error != std::errc() || !scale || n > 3'600'000'000'000 / scale)
-        return fail(usage_error(fmt::format("`{}' is not a time: a number with ns, us, ms, s or "
+        return fail(wrong_usage(fmt::format("`{}' is not a time: a number with ns, us, ms, s or "
                                             "min, at most an hour.",
                                             text)));
     return std::chrono::nanoseconds(n * scale);

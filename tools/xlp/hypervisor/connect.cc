@@ -18,7 +18,7 @@ Result<Via> parse_via(const std::string& word) {
     if (word == "privcmd")
         return Via::privcmd;
     return fail(
-        usage_error(fmt::format("--via takes auto, libxenctrl or privcmd, not `{}'.", word)));
+        wrong_usage(fmt::format("--via takes auto, libxenctrl or privcmd, not `{}'.", word)));
 }
 
 Result<std::unique_ptr<Hypervisor>> connect(Via via) {

@@ -86,12 +86,6 @@ std::string errno_name(int code) {
     return name ? name : fmt::format("errno {}", code);
 }
 
-Finding usage_error(std::string why) {
-    Finding f = bad_input("usage", std::move(why));
-    f.failure = Failure::usage;
-    return f;
-}
-
 Finding explain_connect(XenErrno e) {
     if (auto f = common_cause("", e.code))
         return *f;

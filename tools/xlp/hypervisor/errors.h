@@ -12,9 +12,6 @@ namespace xlp::host {
 
 std::string errno_name(int code); // "EBUSY"; "errno 123" when unnamed
 
-// An option or argument that makes no sense.
-Finding usage_error(std::string why);
-
 // The first call failed: no livepatch in this hypervisor, no privilege, unknown interface.
 Finding explain_connect(XenErrno);
 

@@ -72,9 +72,17 @@ private:
             refuse("preflight.no-functions", "The payload replaces no function.", {});
             return;
         }
+        const xen::Version version{host_.xen.major, host_.xen.minor, 0};
+        for (const elf::Section& s : object->sections())
+            if (s.name.starts_with(".livepatch.hooks.") && !xen::runs_hooks(version, s.name))
+                refuse(
+                    "preflight.hooks",
+                    fmt::format("Xen {} does not run the hooks in {}: a part of the fix would be "
+                                "missing.",
+                                host_.xen.version(), s.name),
+                    "Build it for this version of Xen.");
         if (!funcs)
             return;
-        const xen::Version version{host_.xen.major, host_.xen.minor, 0};
         const std::size_t expected =
             xen::abi::function_size(xen::has(version, xen::Feature::records_v2) ? 2 : 1);
         const std::size_t found = manifest::record_size(*object);

@@ -25,10 +25,6 @@ namespace po = cli::po;
 using manifest::Answer;
 using Words = std::vector<std::string>;
 
-Words words_of(const po::variables_map& vm, const char* option) {
-    return vm.count(option) ? vm[option].as<Words>() : Words();
-}
-
 std::string in_days(unsigned days) {
     const std::time_t at = std::time(nullptr) + std::time_t(days) * 24 * 3600;
     std::tm tm{};
@@ -46,19 +42,19 @@ public:
         index_.serial = vm_["serial"].as<std::uint64_t>();
         index_.minimum_serial = vm_["minimum-serial"].as<std::uint64_t>();
         index_.valid_until = in_days(vm_["days"].as<unsigned>());
-        index_.revoked = words_of(vm_, "revoke");
+        index_.revoked = cli::strings(vm_, "revoke");
         if (vm_.count("xen"))
             index_.xen_build_id = vm_["xen"].as<std::string>();
         if (auto read = read_payloads(); !read)
             return fail(read);
-        for (const std::string& a : words_of(vm_, "in-build"))
+        for (const std::string& a : cli::strings(vm_, "in-build"))
             answer({a, {}, Answer::Kind::in_build});
         if (auto ok = with_reason("not-concerned", Answer::Kind::not_concerned); !ok)
             return fail(ok);
         if (auto ok = with_reason("reboot", Answer::Kind::reboot); !ok)
             return fail(ok);
         if (index_.xen_build_id.empty())
-            return fail(usage_error("Of which hypervisor? Name payloads, or its build-id with "
+            return fail(wrong_usage("Of which hypervisor? Name payloads, or its build-id with "
                                     "--xen."));
         return std::move(index_);
     }
@@ -67,7 +63,7 @@ private:
     // Where several payloads fix one advisory, that which stands for the others is asked for.
     Result<void> read_payloads() {
         std::vector<Bundle> bundles;
-        for (const std::string& file : words_of(vm_, "file")) {
+        for (const std::string& file : cli::strings(vm_, "file")) {
             auto b = read_bundle(file);
             if (!b)
                 return fail(b);
@@ -96,10 +92,10 @@ private:
     }
 
     Result<void> with_reason(const char* option, Answer::Kind kind) {
-        for (const std::string& word : words_of(vm_, option)) {
+        for (const std::string& word : cli::strings(vm_, option)) {
             const std::size_t equals = word.find('=');
             if (equals == word.npos || equals + 1 == word.size())
-                return fail(usage_error(fmt::format("--{} takes ADVISORY=TEXT.", option)));
+                return fail(wrong_usage(fmt::format("--{} takes ADVISORY=TEXT.", option)));
             Answer a{word.substr(0, equals), {}, kind};
             (kind == Answer::Kind::reboot ? a.version : a.why) = word.substr(equals + 1);
             answer(std::move(a));
@@ -118,7 +114,7 @@ private:
 
 Result<void> make(const po::variables_map& vm, const cli::Output& out, Json& doc) {
     if (vm["action"].as<std::string>() != "make")
-        return fail(usage_error("`xlp index' knows make."));
+        return fail(wrong_usage("`xlp index' knows make."));
     auto index = Maker(vm).run();
     if (!index)
         return fail(index);

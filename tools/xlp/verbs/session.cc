@@ -12,7 +12,7 @@ namespace xlp::host {
 namespace {
 
 tl::unexpected<Findings> usage(std::string why) {
-    return fail(usage_error(std::move(why)));
+    return fail(wrong_usage(std::move(why)));
 }
 
 } // namespace
