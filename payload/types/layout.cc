@@ -176,27 +176,27 @@ private:
     }
 
     void judge() {
-        using What = MemberChange::What;
+        using Kind = MemberChange::What;
         bool only_embedded = !reordered_;
         for (const MemberChange& m : change_.members) {
-            if (m.what == What::resized && !m.embedded.empty())
+            if (m.what == Kind::resized && !m.embedded.empty())
                 change_.because_of.push_back(m.embedded);
-            else if (m.what != What::moved)
+            else if (m.what != Kind::moved)
                 only_embedded = false;
             Effect effect = Effect::none;
             switch (m.what) {
-            case What::added:
+            case Kind::added:
                 effect = Effect::padding;
                 break;
-            case What::removed: // harmless by itself: what takes its place is judged
-            case What::renamed:
+            case Kind::removed: // harmless by itself: what takes its place is judged
+            case Kind::renamed:
                 effect = Effect::renamed;
                 break;
-            case What::retyped:
+            case Kind::retyped:
                 effect = Effect::retyped;
                 break;
-            case What::moved:
-            case What::resized:
+            case Kind::moved:
+            case Kind::resized:
                 break;
             }
             change_.effect = std::max(change_.effect, effect);

@@ -281,10 +281,10 @@ bool retype(Random& r, Program& p) {
         r, p, [](const Variable& x) { return x.kind == Kind::number || x.kind == Kind::record; });
     if (!v)
         return false;
-    static const int sizes[] = {1, 2, 4, 8};
+    static const int widths[] = {1, 2, 4, 8};
     switch (v->kind == Kind::record ? r.below(4) : 0) {
     case 1:
-        v->fields.push_back({fmt::format("m{}", v->fields.size()), sizes[r.below(4)], false});
+        v->fields.push_back({fmt::format("m{}", v->fields.size()), widths[r.below(4)], false});
         v->init.clear();
         if (v->constant || !v->section.empty())
             v->init.push_back(1);

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "engine.h"
 
-#include <algorithm>
-
-#if __has_include("payload/pipeline/pipeline.h")
 #include "payload/pipeline/pipeline.h"
-#else
-#include "payload/pipeline/assemble.h"
-#endif
+
+#include <algorithm>
 
 namespace xlp::generator {
 
@@ -35,15 +31,13 @@ Made failed(Findings why) {
 
 } // namespace
 
-#if __has_include("payload/pipeline/pipeline.h")
-
 Made make_payload(const std::vector<Pair>& pairs, const xen::Image& image) {
-    std::vector<pipeline::ObjectPair> units;
+    std::vector<pipeline::ObjectPair> objects;
     for (const Pair& p : pairs)
-        units.push_back({p.name, p.source, p.original, p.patched});
+        objects.push_back({p.name, p.source, p.original, p.patched});
     pipeline::Options options;
     options.name = "generated";
-    pipeline::Pipeline pipeline(std::move(units), image, std::move(options));
+    pipeline::Pipeline pipeline(std::move(objects), image, std::move(options));
     for (;;) {
         auto needs = pipeline.advance();
         if (!needs)
@@ -55,19 +49,5 @@ Made make_payload(const std::vector<Pair>& pairs, const xen::Image& image) {
                 return failed(std::move(ok.error()));
     }
 }
-
-#else
-
-Made make_payload(const std::vector<Pair>& pairs, const xen::Image& image) {
-    std::vector<build::ObjectPair> units;
-    for (const Pair& p : pairs)
-        units.push_back({p.name, p.source, p.original, p.patched});
-    build::AssembleOptions options;
-    options.name = "generated";
-    auto assembly = build::assemble(units, image, options);
-    return assembly ? made_of(*assembly) : failed(std::move(assembly.error()));
-}
-
-#endif
 
 } // namespace xlp::generator

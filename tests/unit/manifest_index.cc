@@ -11,7 +11,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-Index full() {
+Index full_index() {
     Index i;
     i.xen_build_id = "5e00";
     i.xen_version = "4.17.5";
@@ -27,9 +27,9 @@ Index full() {
 }
 
 TEST(Index, TextAndBackIsTheSame) {
-    auto again = parse_index(to_text(full()), "i");
+    auto again = parse_index(to_text(full_index()), "i");
     ASSERT_TRUE(again) << again.error().front().why;
-    EXPECT_EQ(*again, full());
+    EXPECT_EQ(*again, full_index());
     EXPECT_TRUE(again->revokes("ab"));
     EXPECT_EQ(again->find("XSA-4")->version, "4.17.6");
     EXPECT_FALSE(again->expired("2027-01-30T23:59:59Z"));
@@ -37,7 +37,7 @@ TEST(Index, TextAndBackIsTheSame) {
 }
 
 TEST(Index, EverythingWrongIsSaidAtOnce) {
-    Json j = to_json(full());
+    Json j = to_json(full_index());
     j["valid_until"] = "tomorrow";
     j["advisories"][0]["answer"] = "perhaps";
     j["advisories"][2].erase("why");

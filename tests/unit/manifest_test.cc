@@ -52,7 +52,7 @@ Bytes payload(const std::string& modinfo = {}) {
     return *elf::write_object(o);
 }
 
-Manifest full() {
+Manifest full_manifest() {
     Manifest m = *describe(payload(), "/somewhere/xsa-1.livepatch");
     m.title = "a title";
     m.xen_version = "4.17.5";
@@ -79,7 +79,7 @@ TEST(Manifest, TellsWhatThePayloadTells) {
 }
 
 TEST(Manifest, TextAndBackIsTheSame) {
-    const Manifest m = full();
+    const Manifest m = full_manifest();
     auto again = parse(to_text(m), "m.json");
     ASSERT_TRUE(again) << again.error().front().why;
     EXPECT_EQ(*again, m);
@@ -88,7 +88,7 @@ TEST(Manifest, TextAndBackIsTheSame) {
 
 TEST(Manifest, ModinfoAndBackIsTheSame) {
     std::string text;
-    for (const auto& [key, value] : modinfo(full()))
+    for (const auto& [key, value] : modinfo(full_manifest()))
         text += key + "=" + value + '\0';
     auto m = describe(payload(std::string("ignored\0unknown=1\0", 18) + text), "other.livepatch");
     ASSERT_TRUE(m);
@@ -96,12 +96,12 @@ TEST(Manifest, ModinfoAndBackIsTheSame) {
     EXPECT_EQ(m->title, "a title");
     EXPECT_THAT(m->advisories, ElementsAre("XSA-1", "XSA-2"));
     EXPECT_THAT(m->cves, ElementsAre("CVE-2026-1"));
-    EXPECT_EQ(m->supersedes, full().supersedes);
+    EXPECT_EQ(m->supersedes, full_manifest().supersedes);
     EXPECT_EQ(m->tool_version, "0.1.0");
 }
 
 TEST(Manifest, EverythingWrongIsSaidAtOnce) {
-    nlohmann::ordered_json j = to_json(full());
+    nlohmann::ordered_json j = to_json(full_manifest());
     j["payload"]["sha256"] = "not hex";
     j["advisories"] = "XSA-1";
     j.erase("xen");
@@ -119,7 +119,7 @@ TEST(Manifest, EverythingWrongIsSaidAtOnce) {
 }
 
 TEST(Manifest, APartStaysAPart) {
-    Manifest m = full();
+    Manifest m = full_manifest();
     m.partial = {"XSA-2"};
     EXPECT_EQ(*parse(to_text(m), "m.json"), m);
     std::string text;
@@ -136,7 +136,7 @@ TEST(Manifest, OtherThingsAreNotManifests) {
 }
 
 TEST(Manifest, OfAnotherPayloadIsNoticed) {
-    Manifest m = full();
+    Manifest m = full_manifest();
     const Bytes bytes = payload();
     EXPECT_TRUE(compare(m, bytes, "x").empty());
     m.depends = std::string(40, 'f');
@@ -158,7 +158,7 @@ TEST(Manifest, ObjectsThatAreNoPayloadsAreRefused) {
 struct SignatureTest : ::testing::Test {
     fs::path folder;
     Bytes bytes = payload();
-    std::string manifest = to_text(full());
+    std::string manifest = to_text(full_manifest());
 
     SignatureTest() {
         std::string name = (fs::temp_directory_path() / "xlp-keys-XXXXXX").string();

@@ -10,7 +10,6 @@ namespace xlp::match::test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Pair;
 
 namespace {
 
@@ -41,7 +40,7 @@ TEST_F(BringUp, TableOfACpuVendor) {
     EXPECT_THAT(found("noinline int init_one(int x) { return work(x); }\n"
                       "int (*const one_cpu_dev[])(int) = { init_one };",
                       {"init_one", "work"}),
-                ElementsAre(Pair("init_one", "one_cpu_dev"), Pair("work", "init_one")));
+                ElementsAre(testing::Pair("init_one", "one_cpu_dev"), testing::Pair("work", "init_one")));
 }
 
 TEST_F(BringUp, CalledByTheStartOfACpuAndByBootCode) {
@@ -50,7 +49,7 @@ TEST_F(BringUp, CalledByTheStartOfACpuAndByBootCode) {
                       "__attribute__((__section__(\".init.text\"))) noinline int boot(int x)\n"
                       "{ return middle(x) + work(x); }",
                       {"work"}),
-                ElementsAre(Pair("work", testing::_)));
+                ElementsAre(testing::Pair("work", testing::_)));
 }
 
 TEST_F(BringUp, OneOtherCallerIsEnough) {
@@ -79,7 +78,7 @@ TEST_F(BringUp, FunctionsThatCallEachOtherEnd) {
                       "noinline int odd(int x) { return x ? even(x - 1) + 1 : 0; }\n"
                       "int (*const one_cpu_dev[])(int) = { odd };",
                       {"work", "even"}),
-                ElementsAre(Pair("even", testing::_), Pair("work", "even")));
+                ElementsAre(testing::Pair("even", testing::_), testing::Pair("work", "even")));
 }
 
 } // namespace xlp::match::test

@@ -11,7 +11,7 @@ namespace xlp::match::test {
 namespace {
 
 // Twelve functions that read a structure, call each other and loop.
-std::string program() {
+std::string twelve_functions() {
     std::string s = "struct d { int a; EXTRA int b, c; struct d *next; };\n"
                     "int total; void note(struct d *d);\n"
                     "void note(struct d *d) { asm volatile(\"\" ::\"r\"(d)); }\n";
@@ -24,7 +24,7 @@ std::string program() {
     return s;
 }
 
-Source with(std::string more_flags, std::string text = program()) {
+Source with(std::string more_flags, std::string text = twelve_functions()) {
     Source s{std::move(text)};
     s.flags += " -DEXTRA= -DMARK= " + more_flags;
     return s;
@@ -56,7 +56,7 @@ TEST(MatchCauses, OtherOptions) {
 }
 
 TEST(MatchCauses, StructureLaidOutInAnotherWay) {
-    Source longer{program()};
+    Source longer{twelve_functions()};
     longer.flags += " '-DEXTRA=long more;' -DMARK=";
     Pair p(longer, with(""));
     const Diagnosis d = diagnosis(p);
@@ -83,7 +83,7 @@ TEST(MatchCauses, SymbolsThatTheHypervisorLacks) {
 }
 
 TEST(MatchCauses, OtherSource) {
-    std::string changed = program();
+    std::string changed = twelve_functions();
     changed.replace(changed.find("int r = 5;"), 10, "int r = 9;");
     Pair p(with(""), with("", changed));
     const Diagnosis d = diagnosis(p);
@@ -97,7 +97,7 @@ TEST(MatchCauses, AnotherHypervisor) {
 }
 
 TEST(MatchCauses, FirstUnlikeInstructionIsShown) {
-    std::string changed = program();
+    std::string changed = twelve_functions();
     changed.replace(changed.find("int r = 5;"), 10, "int r = 9;");
     Pair p(with(""), with("", changed));
     const atom::AtomId f5 = p.id("f5");
@@ -121,9 +121,9 @@ TEST(MatchCauses, FirstUnlikeInstructionIsShown) {
 
 TEST(MatchCauses, ShiftedBranchesAreNotTheDifference) {
     // an instruction more in the loop moves every branch; the first of them comes before it
-    Source longer{program()};
+    Source longer{twelve_functions()};
     longer.flags += " -DEXTRA= '-DMARK=asm volatile(\"cpuid\":::\"eax\",\"ebx\",\"ecx\",\"edx\");'";
-    Source shorter{program()};
+    Source shorter{twelve_functions()};
     shorter.flags += " -DEXTRA= '-DMARK=asm volatile(\"\":::\"eax\",\"ebx\",\"ecx\",\"edx\");'";
     Pair p(shorter, longer);
     const atom::AtomId f3 = p.id("f3");

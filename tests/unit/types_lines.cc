@@ -7,7 +7,7 @@
 namespace xlp::types::test {
 
 namespace {
-const char* const source = "void sink(int);\n"
+const char* const lines_source = "void sink(int);\n"
                            "static inline void inner(int n)\n"
                            "{\n"
                            "    sink(n);\n"
@@ -39,7 +39,7 @@ std::vector<std::uint64_t> calls(const elf::Object& object, const elf::Section& 
 
 TEST(TypesLines, LinesAndInlinedFrames) {
     for (const char* compiler : {"gcc", "clang"}) {
-        const elf::Object object = compile(source, default_flags, compiler);
+        const elf::Object object = compile(lines_source, default_flags, compiler);
         auto lines = Lines::from(object);
         ASSERT_TRUE(lines);
         const elf::Section* outer = object.section(".text.outer");
@@ -74,7 +74,7 @@ TEST(TypesLines, LinesAndInlinedFrames) {
 }
 
 TEST(TypesLines, WithoutDebugInformation) {
-    auto lines = Lines::from(compile(source, "-O2"));
+    auto lines = Lines::from(compile(lines_source, "-O2"));
     ASSERT_TRUE(lines);
     EXPECT_TRUE(lines->empty());
     EXPECT_FALSE(lines->at(1, 0));

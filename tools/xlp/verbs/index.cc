@@ -49,10 +49,10 @@ public:
             return fail(read);
         for (const std::string& a : cli::strings(vm_, "in-build"))
             answer({a, {}, Answer::Kind::in_build});
-        if (auto ok = with_reason("not-concerned", Answer::Kind::not_concerned); !ok)
-            return fail(ok);
-        if (auto ok = with_reason("reboot", Answer::Kind::reboot); !ok)
-            return fail(ok);
+        if (auto given = with_reason("not-concerned", Answer::Kind::not_concerned); !given)
+            return fail(given);
+        if (auto given = with_reason("reboot", Answer::Kind::reboot); !given)
+            return fail(given);
         if (index_.xen_build_id.empty())
             return fail(wrong_usage("Of which hypervisor? Name payloads, or its build-id with "
                                     "--xen."));
