@@ -3,6 +3,7 @@
 
 #include "payload/base/descriptor.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -19,6 +20,12 @@ Finding not_read(const fs::path& path, std::string why) {
     return bad_input("file.unreadable", std::move(why), {}, {.file = path.string()});
 }
 
+Finding too_large(const fs::path& path, std::uint64_t limit) {
+    return not_read(path, limit >= 1U << 20
+                              ? fmt::format("The file is larger than {} MiB.", limit >> 20)
+                              : fmt::format("The file is larger than {} bytes.", limit));
+}
+
 // An ordinary file's size, or the reason why it is not to be read.
 Result<std::size_t> size_to_read(int fd, const fs::path& path, std::uint64_t limit) {
     struct stat st {};
@@ -29,19 +36,14 @@ Result<std::size_t> size_to_read(int fd, const fs::path& path, std::uint64_t lim
     if (!S_ISREG(st.st_mode))
         return fail(not_read(path, "This is not a regular file."));
     if (static_cast<std::uint64_t>(st.st_size) > limit)
-        return fail(not_read(path, limit >= 1U << 20
-                                       ? fmt::format("The file is larger than {} MiB.", limit >> 20)
-                                       : fmt::format("The file is larger than {} bytes.", limit)));
+        return fail(too_large(path, limit));
     return static_cast<std::size_t>(st.st_size);
 }
 
+// To the file's end, or until `bytes` is full: how much that was.
 template <class Buffer>
-Result<Buffer> read_open(const Descriptor& file, const fs::path& path, std::uint64_t limit) {
-    auto size = size_to_read(file.get(), path, limit);
-    if (!size)
-        return fail(size);
-    Buffer bytes(*size, {});
-    std::size_t done = 0;
+Result<std::size_t> read_into(Buffer& bytes, std::size_t done, const Descriptor& file,
+                              const fs::path& path) {
     while (done < bytes.size()) {
         const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);
         if (n < 0 && errno == EINTR)
@@ -52,7 +54,41 @@ Result<Buffer> read_open(const Descriptor& file, const fs::path& path, std::uint
             break; // it became shorter meanwhile
         done += static_cast<std::size_t>(n);
     }
-    bytes.resize(done);
+    return done;
+}
+
+// Files of the kernel's own, below /proc and /sys, say that they are empty and are not.
+template <class Buffer>
+Result<Buffer> read_unsized(const Descriptor& file, const fs::path& path, std::uint64_t limit) {
+    Buffer bytes(std::min<std::uint64_t>(limit, 4096), {});
+    std::size_t done = 0;
+    for (;;) {
+        auto end = read_into(bytes, done, file, path);
+        if (!end)
+            return fail(end);
+        done = *end;
+        if (done < bytes.size()) {
+            bytes.resize(done);
+            return bytes;
+        }
+        if (done >= limit)
+            return fail(too_large(path, limit));
+        bytes.resize(std::min<std::uint64_t>(limit, 2 * bytes.size()));
+    }
+}
+
+template <class Buffer>
+Result<Buffer> read_open(const Descriptor& file, const fs::path& path, std::uint64_t limit) {
+    auto size = size_to_read(file.get(), path, limit);
+    if (!size)
+        return fail(size);
+    if (*size == 0)
+        return read_unsized<Buffer>(file, path, limit);
+    Buffer bytes(*size, {});
+    auto end = read_into(bytes, 0, file, path);
+    if (!end)
+        return fail(end);
+    bytes.resize(*end);
     return bytes;
 }
 

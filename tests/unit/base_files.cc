@@ -66,6 +66,21 @@ TEST(Files, reading_is_bounded) {
     EXPECT_FALSE(read_text(folder / "f", 4));
 }
 
+// boot_id, the kernel's command line, and the hypervisor's symbols come from such files.
+TEST(Files, those_of_the_kernel_are_read_although_they_say_that_they_are_empty) {
+    ASSERT_EQ(fs::file_size("/proc/self/maps"), 0U);
+    const auto maps = read_text("/proc/self/maps");
+    ASSERT_TRUE(maps);
+    EXPECT_GT(maps->size(), 4096U);
+    EXPECT_THAT(*maps, testing::HasSubstr("[stack]"));
+    const auto bounded = read_text("/proc/self/maps", 100);
+    ASSERT_FALSE(bounded);
+    EXPECT_EQ(bounded.error().front().code, "file.unreadable");
+    const auto boot = read_text_if_there("/proc/sys/kernel/random/boot_id");
+    ASSERT_TRUE(boot && *boot);
+    EXPECT_EQ((*boot)->size(), 37U);
+}
+
 TEST(Files, a_missing_one_may_be_no_error) {
     Folder folder;
     auto none = read_text_if_there(folder / "f");
