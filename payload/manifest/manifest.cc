@@ -113,7 +113,8 @@ Result<Manifest> describe(const elf::Object& object, const std::string& sha256, 
                               "This is an object file, but not a live-patch payload: it has no "
                               "build-id, or does not say what it stacks on.",
                               "A payload comes from `xlp-build payload'.", {file, {}, {}, 0}));
-    m.functions = replaced_functions(object);
+    for (ReplacedFunction& f : replaced_functions(object))
+        m.functions.push_back(std::move(f.name));
     return m;
 }
 

@@ -4,6 +4,7 @@
 #include "payload/xen/abi.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace xlp::manifest {
 namespace {
@@ -27,10 +28,20 @@ std::string name_of(const elf::Object& object, const elf::Section& records, std:
             return {from, std::find(from, strings->bytes.end(), 0)};
         }
     }
-    // the name may be left out where the address is given by symbol
-    if (const elf::Relocation* r = relocation_at(records, record + offsetof(Head, old_addr)))
-        return std::string(object.symbols()[r->symbol].name);
     return {};
+}
+
+ReplacedFunction read_record(const elf::Object& object, const elf::Section& records,
+                             std::uint64_t record) {
+    ReplacedFunction f;
+    f.name = name_of(object, records, record);
+    const std::uint64_t address = record + offsetof(Head, old_addr);
+    if (const elf::Relocation* r = relocation_at(records, address))
+        f.old_symbol = object.symbols()[r->symbol].name;
+    if (f.name.empty()) // which may be left out then
+        f.name = f.old_symbol;
+    std::memcpy(&f.old_address, &records.bytes[address], sizeof f.old_address);
+    return f;
 }
 
 } // namespace
@@ -43,15 +54,15 @@ std::size_t record_size(const elf::Object& object) {
     return size && s->bytes.size() % size == 0 ? size : 0;
 }
 
-std::vector<std::string> replaced_functions(const elf::Object& object) {
-    std::vector<std::string> names;
+std::vector<ReplacedFunction> replaced_functions(const elf::Object& object) {
+    std::vector<ReplacedFunction> functions;
     const std::size_t size = record_size(object);
     if (!size)
-        return names;
+        return functions;
     const elf::Section& s = *object.section(".livepatch.funcs");
     for (std::uint64_t record = 0; record < s.bytes.size(); record += size)
-        names.push_back(name_of(object, s, record));
-    return names;
+        functions.push_back(read_record(object, s, record));
+    return functions;
 }
 
 } // namespace xlp::manifest

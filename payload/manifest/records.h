@@ -13,7 +13,14 @@ namespace xlp::manifest {
 // neither version (payload/xen/abi.h).
 std::size_t record_size(const elf::Object&);
 
-// The names in the records, in order; a record whose name cannot be read gives an empty one.
-std::vector<std::string> replaced_functions(const elf::Object&);
+// Xen goes by the name only where the record has no address, neither as a number nor as a symbol.
+struct ReplacedFunction {
+    std::string name; // empty where it cannot be read
+    std::string old_symbol;
+    std::uint64_t old_address = 0;
+};
+
+// One for each record, in order.
+std::vector<ReplacedFunction> replaced_functions(const elf::Object&);
 
 } // namespace xlp::manifest

@@ -6,7 +6,7 @@ namespace xlp::qa {
 
 namespace {
 
-const std::string id_a(16, '1'), id_b(16, '2'), id_c(16, '3'), id_all(16, '4');
+const std::string id_a(16, '1'), id_b(16, '2'), id_c(16, '3'), id_all(16, '4'), id_init(16, '5');
 
 // What each step's script may use.
 constexpr char helpers[] =
@@ -39,6 +39,7 @@ protected:
                   .depends = id_b,
                   .own = id_c,
                   .options = {"-Dxlp_sample=xlp_sample_c"}});
+        add("init", {.own = id_init, .options = {"-DOLD_ADDRESS=__start_xen"}});
         add("all", {.extra = "-all", .own = id_all, .options = {"-Dxlp_sample=xlp_sample_all"}});
         return files;
     }
@@ -113,6 +114,16 @@ TEST_F(NestedHost, OfSeveralAtOnceOneWinsAndNothingMixes) {
                                 "case \"$(states)\" in 'a=APPLIED ') n=a;; 'all=APPLIED ') n=all;; "
                                 "*) fail \"$(states)\";; esac\n"
                                 "$XLP revert $n && $XLP unload $n || fail $n\ndone")});
+}
+
+TEST_F(NestedHost, CodeThatOnlyRunsWhileXenStartsIsNotReplacedByAnyName) {
+    passes({script_step("load", "$XLP load /p/init.livepatch 2>/tmp/said; [ $? = 1 ] || fail $?\n"
+                                "grep -q '__start_xen, which runs only while Xen starts' /tmp/said "
+                                "|| fail \"$(cat /tmp/said)\""),
+            script_step("by the other name",
+                        "ln -s \"$(command -v $XLP)\" /tmp/xen-livepatch && "
+                        "/tmp/xen-livepatch load /p/init.livepatch; [ $? = 1 ] || fail $?"),
+            script_step("nothing there", "[ -z \"$(states)\" ]")});
 }
 
 TEST_F(NestedHost, ARendezvousWithoutTimeIsGivenMore) {

@@ -73,13 +73,17 @@ std::vector<std::uint8_t> make_payload(const PayloadSpec& p) {
     const std::size_t strings = section(".rodata.str", SHT_PROGBITS, SHF_ALLOC, name);
     o.symbols.push_back({"", 0, 0, static_cast<std::uint32_t>(strings), STB_LOCAL, STT_SECTION});
     Bytes record(104, 0);
+    std::memcpy(&record[16], &p.old_address, sizeof p.old_address);
     record[24] = 3;  // new_size
     record[28] = 16; // old_size
     record[32] = 2;  // version
     if (const std::size_t n =
-            section(".livepatch.funcs", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, record))
-        o.sections[n - 1].relocations = {
-            {0, R_X86_64_64, 2, 0}, {8, R_X86_64_64, 0, 0}, {16, R_X86_64_64, 1, 0}};
+            section(".livepatch.funcs", SHT_PROGBITS, SHF_ALLOC | SHF_WRITE, record)) {
+        auto& relocations = o.sections[n - 1].relocations;
+        relocations = {{0, R_X86_64_64, 2, 0}, {8, R_X86_64_64, 0, 0}};
+        if (!p.old_address)
+            relocations.push_back({16, R_X86_64_64, 1, 0});
+    }
     note(".note.gnu.build-id", p.build_id);
     note(".livepatch.depends", p.depends);
     note(".livepatch.xen_depends", p.xen);

@@ -2,6 +2,7 @@
 // The verbs that change one thing, and what holds for all of them.
 #include "host_fixture.h"
 #include "payload/base/json.h"
+#include "tools/xlp/hypervisor/init_code.h"
 #include <algorithm>
 #include <fmt/format.h>
 #include <thread>
@@ -60,6 +61,45 @@ TEST_F(VerbTest, HooksThatThisXenDoesNotRunAreARefusal) {
     EXPECT_THAT(r.err, HasSubstr("preflight.hooks"));
     EXPECT_THAT(r.err, HasSubstr(".livepatch.hooks.preapply"));
     EXPECT_TRUE(xen.entries.empty());
+}
+
+// The hypervisor takes such a payload and dies of it, so no way in takes it: by name or by address.
+TEST_F(VerbTest, CodeThatOnlyRunsWhileXenStartsIsNotReplaced) {
+    fs::create_directories(root.paths.xensyms().parent_path());
+    ASSERT_TRUE(write_file(root.paths.xensyms(), "ffff82d040200000 T _stext\n"
+                                                 "ffff82d040210000 T do_xen_version\n"
+                                                 "ffff82d0403d5000 T _sinittext\n"
+                                                 "ffff82d0403d5000 T __init_begin\n"
+                                                 "ffff82d040417190 t elf.c#elf_init\n"
+                                                 "ffff82d040422ad0 T _einittext\n"));
+    PayloadSpec named = on("d"), placed = on("e");
+    named.function = "elf.c#elf_init";
+    placed.old_address = 0xffff82d040417190;
+    for (const PayloadSpec& spec : {named, placed}) {
+        const std::string payload = file("init", spec);
+        for (const Ran& r : {xlp({"load", payload}), xlp({"verify", payload}),
+                             compat({"load", payload}), compat({"upload", "x", payload})}) {
+            EXPECT_EQ(r.code, 1) << r.err;
+            EXPECT_THAT(r.err, HasSubstr("runs only while Xen starts"));
+        }
+    }
+    EXPECT_TRUE(xen.entries.empty());
+    store("init", named);
+    store("good", on("a"));
+    const Ran synced = xlp({"sync", "--boot"});
+    EXPECT_EQ(synced.code, 1);
+    EXPECT_THAT(synced.err, HasSubstr("preflight.init"));
+    EXPECT_THAT(xen.stack, ::testing::ElementsAre("good"));
+}
+
+TEST_F(VerbTest, WhereDom0ShowsNoSymbolsTheHypervisorIsAsked) {
+    fs::create_directories(root.paths.xensyms().parent_path());
+    for (const char* text : {"", "\n", "T _sinittext", "zz T _sinittext\n", "1 T _einittext\n",
+                             "2 T _sinittext\n1 T _einittext\n", "18446744073709551616 T\n"}) {
+        ASSERT_TRUE(write_file(root.paths.xensyms(), text));
+        EXPECT_FALSE(read_init_code(root.paths.xensyms())) << text;
+    }
+    EXPECT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
 }
 
 TEST_F(VerbTest, ForceGoesPastTheChecksButNotPastTheHypervisor) {

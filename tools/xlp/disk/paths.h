@@ -29,6 +29,7 @@ struct Paths {
     std::filesystem::path store() const { return root / "usr/lib/xen-livepatch"; }
     std::filesystem::path boot_id() const { return root / "proc/sys/kernel/random/boot_id"; }
     std::filesystem::path loginuid() const { return root / "proc/self/loginuid"; }
+    std::filesystem::path xensyms() const { return root / "proc/xen/xensyms"; }
     std::filesystem::path kernel_command_line() const { return root / "proc/cmdline"; }
 };
 

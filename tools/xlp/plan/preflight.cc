@@ -83,6 +83,7 @@ private:
                     "Build it for this version of Xen.");
         if (!funcs)
             return;
+        append(findings_, replaces_init_code(*object, host_.init, at_));
         const std::size_t expected =
             xen::abi::function_size(xen::has(version, xen::Feature::records_v2) ? 2 : 1);
         const std::size_t found = manifest::record_size(*object);
@@ -140,6 +141,26 @@ private:
 };
 
 } // namespace
+
+Findings replaces_init_code(const elf::Object& payload, const std::optional<InitCode>& init,
+                            const Where& at) {
+    Findings findings;
+    if (!init)
+        return findings;
+    for (const manifest::ReplacedFunction& f : manifest::replaced_functions(payload)) {
+        const std::string& name = f.old_symbol.empty() ? f.name : f.old_symbol;
+        if (f.old_address ? !init->has(f.old_address) : !init->has(name))
+            continue;
+        findings.push_back(refusal(
+            "preflight.init",
+            fmt::format("The payload replaces {}, which runs only while Xen starts: its memory is "
+                        "in other use by now.",
+                        f.old_address ? fmt::format("what was at {:#x}", f.old_address)
+                                      : printable(name)),
+            "This part of the fix takes a reboot into a fixed hypervisor.", at));
+    }
+    return findings;
+}
 
 Findings preflight(const Bundle& b, const std::string& name, const Situation& s) {
     return Check(b, name, s).run();

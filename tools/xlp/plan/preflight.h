@@ -5,8 +5,10 @@
 
 #include "payload/base/result.h"
 #include "tools/xlp/hypervisor/hypervisor.h"
+#include "tools/xlp/hypervisor/init_code.h"
 #include "tools/xlp/plan/bundle.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,7 +24,13 @@ struct Situation {
     std::vector<Below> payloads; // applied ones in the order of their application
     bool order_known = true;     // false: another tool applied something unknown
     bool nodeps = false;         // the dependency within the stack is not to be checked
+    std::optional<InitCode> init = {}; // nothing where dom0 cannot tell
 };
+
+// The one check that also guards what is uploaded by the name of xen-livepatch: of such a payload
+// the hypervisor says nothing, and dies. `preflight.init`.
+Findings replaces_init_code(const elf::Object& payload, const std::optional<InitCode>&,
+                            const Where&);
 
 // Findings preflight.*; errors are refusals. `name`: what it will be uploaded as.
 Findings preflight(const Bundle&, const std::string& name, const Situation&);

@@ -4,6 +4,7 @@
 #include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/plan/blob.h"
 #include "tools/xlp/plan/bundle.h"
+#include "tools/xlp/plan/preflight.h"
 #include "tools/xlp/plan/trust.h"
 #include "tools/xlp/verbs/verbs.h"
 
@@ -146,26 +147,38 @@ bool describes_itself(const Blob& b) {
     return b.object && manifest::describe(*b.object, b.sha256, b.bytes.size(), b.origin);
 }
 
-// What is to be uploaded, under the same policy as by any other name. Where no signature is
-// demanded, what is no payload goes to the hypervisor all the same: its answer is what callers of
-// this tool expect.
-Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Trust& trust) {
-    auto bundle = read_bundle(file);
-    if (!bundle) {
-        if (auto blob = read_blob(file); blob && !trust.required() && !describes_itself(**blob))
-            return blob;
-        return fail(bundle);
+// What a payload must pass by any name of the program.
+struct Guard {
+    Trust trust;
+    std::optional<InitCode> init;
+};
+
+// What is to be uploaded. Where no signature is demanded, what is no payload goes to the hypervisor
+// all the same: its answer is what callers of this tool expect.
+Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Guard& guard) {
+    std::shared_ptr<Blob> blob;
+    if (auto bundle = read_bundle(file)) {
+        if (Findings against = check_signature(*bundle, guard.trust); has_errors(against))
+            return fail(std::move(against));
+        blob = bundle->blob;
+    } else {
+        auto bytes = read_blob(file);
+        if (!bytes || guard.trust.required() || describes_itself(**bytes))
+            return fail(bundle);
+        blob = *bytes;
     }
-    if (Findings against = check_signature(*bundle, trust); has_errors(against))
-        return fail(std::move(against));
-    return bundle->blob;
+    if (blob->object)
+        if (Findings deadly = replaces_init_code(*blob->object, guard.init, {file, {}, {}, 0});
+            !deadly.empty())
+            return fail(std::move(deadly));
+    return blob;
 }
 
-int upload(Operation& o, const Trust& trust, const std::string& name, const std::string& file,
+int upload(Operation& o, const Guard& guard, const std::string& name, const std::string& file,
            bool force) {
     if (auto good = check_name(name); !good)
         return report(good.error());
-    auto blob = bytes_of(file, trust);
+    auto blob = bytes_of(file, guard);
     if (!blob) {
         if (blob.error().front().code == "file.unreadable")
             std::cerr << fmt::format("Could not open {}.\n", printable(file));
@@ -201,10 +214,10 @@ int act(Operation& o, Action action, const std::string& name, std::uint32_t flag
     return run(o, plan, std::string(words.doing) + " " + printable(name));
 }
 
-int load(Operation& o, const Trust& trust, const std::string& file, std::uint32_t flags,
+int load(Operation& o, const Guard& guard, const std::string& file, std::uint32_t flags,
          bool force) {
     const std::string name = name_of_file(file);
-    if (int rc = upload(o, trust, name, file, force); rc != ok)
+    if (int rc = upload(o, guard, name, file, force); rc != ok)
         return rc;
     int rc = act(o, Action::apply, name, flags);
     if (rc != ok)
@@ -238,12 +251,12 @@ std::optional<Arguments> check_arguments(const Command& c, Words words, bool for
     return std::nullopt;
 }
 
-int change(Operation& o, const Trust& trust, const Command& c, const Arguments& a) {
+int change(Operation& o, const Guard& guard, const Command& c, const Arguments& a) {
     if (c.action)
         return act(o, *c.action, a.words[0], a.flags);
     if (c.name == std::string_view("upload"))
-        return upload(o, trust, a.words[0], a.words[1], a.force);
-    return load(o, trust, a.words[0], a.flags, a.force);
+        return upload(o, guard, a.words[0], a.words[1], a.force);
+    return load(o, guard, a.words[0], a.flags, a.force);
 }
 
 } // namespace
@@ -292,8 +305,12 @@ int run_xen_livepatch(const Machine& machine, int argc, char** argv) {
         settings.health_limit = std::chrono::ceil<std::chrono::milliseconds>(config->health);
     }
     auto o = open_operation(machine, settings);
-    const Trust nobody;
-    return o ? change(*o, trust ? *trust : nobody, *c, *arguments) : report(o.error());
+    if (!o)
+        return report(o.error());
+    Guard guard{trust ? std::move(*trust) : Trust(), {}};
+    if (brings)
+        guard.init = read_init_code(machine.paths.xensyms());
+    return change(*o, guard, *c, *arguments);
 }
 
 } // namespace xlp::host

@@ -71,6 +71,7 @@ Result<void> install(const Machine& machine, const po::variables_map& vm, const 
 struct Target {
     std::optional<xen::Image> image;
     std::optional<Identity> identity;
+    std::optional<InitCode> init; // of the running one; the symbol file says so itself
 };
 
 Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
@@ -87,20 +88,22 @@ Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
         return t;
     }
     auto session = open_session(machine, settings);
-    if (session)
-        t.identity = session->identity;
-    else
+    if (!session) {
         findings.push_back(note("verify.offline",
                                 "No hypervisor can be asked, so it is not known whether the "
                                 "payload fits one.",
                                 "Give its symbol file with --xen-syms."));
+        return t;
+    }
+    t.identity = session->identity;
+    t.init = read_init_code(machine.paths.xensyms());
     return t;
 }
 
 void judge(const Bundle& b, const Target& target, bool suspect, Findings& findings, Json& entry) {
     Findings against;
     if (target.identity) {
-        Situation host{*target.identity, {}, true, true};
+        const Situation host{*target.identity, {}, true, true, target.init};
         against = preflight(b, b.about.name, host);
     }
     if (target.image && !has_errors(against)) {

@@ -65,8 +65,10 @@ Result<Stack> stack_of(Operation& o, const Machine& machine, const Config& confi
 }
 
 // Each payload is looked at as if those before it were there already.
-void check_all(const Request& r, const Stack& stack, const Identity& xen, Findings& findings) {
+void check_all(const Request& r, const Stack& stack, const Identity& xen, const Paths& paths,
+               Findings& findings) {
     Situation host = situation(stack, xen);
+    host.init = read_init_code(paths.xensyms());
     host.nodeps = !r.apply || (r.flags & nodeps_flag);
     for (std::size_t i = 0; i < r.bundles.size(); ++i) {
         append(findings, preflight(r.bundles[i], r.names[i], host));
@@ -143,7 +145,7 @@ struct Bring {
         if (!host)
             return fail(host);
         leave_out_loaded(*request, *host, out, doc);
-        check_all(*request, *host, o->session.identity, findings);
+        check_all(*request, *host, o->session.identity, machine.paths, findings);
         if (request->force)
             soften(findings);
         if (has_errors(findings))

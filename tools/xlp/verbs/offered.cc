@@ -10,9 +10,9 @@ namespace xlp::host {
 namespace {
 
 // What could not be uploaded anyway. The order among the others is decided later.
-void leave_out_unfit(Offer& offer, const Identity& xen, Findings& findings) {
+void leave_out_unfit(Offer& offer, const Situation& host, Findings& findings) {
     std::erase_if(offer.good, [&](const Bundle& b) {
-        Findings against = preflight(b, b.about.name, {xen, {}, true, true});
+        Findings against = preflight(b, b.about.name, host);
         const bool unfit = has_errors(against);
         if (unfit)
             offer.rejected.push_back(printable(b.file.filename().string()));
@@ -69,7 +69,7 @@ Result<Offered> what_is_offered(const Paths& paths, const Store& store, const Tr
     for (const Finding& f : o.index.findings) // no index is no news to a sync
         if (f.code != "index.missing")
             findings.push_back(f);
-    leave_out_unfit(o.offer, xen, findings);
+    leave_out_unfit(o.offer, {xen, {}, true, true, read_init_code(paths.xensyms())}, findings);
     leave_out_held(o.offer, o.holds, findings);
     if (o.index.index)
         leave_out_revoked(o.offer, *o.index.index, findings);
