@@ -143,7 +143,8 @@ TEST_F(Matrix, ShardsMergedAreTheSameBytesAsOneRun) {
     EXPECT_EQ(merged->size(), cases.size());
     fs::create_directories(folder_ / "merged");
     ASSERT_TRUE(write_tables(folder_ / "merged", *merged));
-    for (const char* file : {"table.json", "table.csv", "table.md", "junit.xml", "index.html"})
+    for (const char* file :
+         {"table.json", "table.csv", "table.md", "atlas.md", "junit.xml", "index.html"})
         EXPECT_EQ(read_text(folder_ / "merged" / file).value(),
                   read_text(folder_ / "one" / file).value())
             << file;

@@ -49,6 +49,7 @@ struct MatrixCase {
     // What is known without building: "fixed", "not affected", "nothing known"; and why.
     std::string decided{}, why{};
     std::vector<std::string> known{}; // what else the advisory's recipe knows, a sentence each
+    std::string title{};              // the advisory's
 
     std::string id() const { return branch + "/" + name; }
 };

@@ -105,7 +105,9 @@ std::string page(const std::vector<MatrixRow>& rows) {
         text += "<th>" + escaped(c) + "</th>";
     text += "</tr></thead><tbody>\n";
     for (const auto& [key, cells] : grid) {
-        text += "<tr><th>" + escaped(key.second) + "</th>";
+        const std::string& title = cells.begin()->second->about.title;
+        text += "<tr><th>" + escaped(key.second);
+        text += title.empty() ? "</th>" : "<br><small>" + escaped(title) + "</small></th>";
         for (const std::string& c : columns)
             text += cells.contains(c) ? cell(*cells.at(c)) : "<td></td>";
         text += "</tr>\n";

@@ -151,8 +151,9 @@ Result<MatrixCase> read_recipe(const fs::path& folder, const Branches& branches)
         r.words.insert(r.words.end(), {"--advisory", advisory});
     for (const std::string& cve : texts(d, "cve"))
         r.words.insert(r.words.end(), {"--cve", cve});
-    if (const std::string title = text(d, "title"); !title.empty())
-        r.words.insert(r.words.end(), {"--title", title});
+    c.title = text(d, "title");
+    if (!c.title.empty())
+        r.words.insert(r.words.end(), {"--title", c.title});
     if (const std::string probe = text(d, "probe"); !probe.empty())
         r.probe = folder / probe;
     r.cycles = number(d, "cycles", r.cycles);

@@ -57,12 +57,14 @@ Result<MatrixRow> run_case(const MatrixCase&, const Clone&, const MatrixSettings
 // Without times: the same inputs give the same document.
 Json to_json(const MatrixRow&);
 MatrixRow row_from_json(const Json&);
-// table.json, table.csv, table.md, junit.xml and index.html, sorted; and times.csv, which differs
-// from run to run.
+// table.json, table.csv, table.md, atlas.md, junit.xml and index.html, sorted; and times.csv, which
+// differs from run to run.
 Result<void> write_tables(const std::filesystem::path& folder, std::vector<MatrixRow>);
 
 // What people read, in one file that needs no other: rows by fix, columns by branch or base.
 std::string page(const std::vector<MatrixRow>&);
+// Markdown: what each base adds up to, fixes by bases, and the reasons of what is no payload.
+std::string atlas(const std::vector<MatrixRow>&);
 std::string junit(const std::vector<MatrixRow>&);
 
 // The rows of the table.json of each folder, as one list. Errors: `matrix.merge` (no table; two

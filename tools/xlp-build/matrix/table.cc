@@ -58,6 +58,7 @@ Json to_json(const MatrixRow& r) {
             {"codes", r.codes},
             {"why", r.why},
             {"known", r.about.known},
+            {"title", r.about.title},
             {"functions", r.functions},
             {"size", r.size},
             {"nested", r.nested}};
@@ -73,6 +74,7 @@ MatrixRow row_from_json(const Json& j) {
     row.codes = j.value("codes", std::vector<std::string>());
     row.why = j.value("why", "");
     row.about.known = j.value("known", std::vector<std::string>());
+    row.about.title = j.value("title", "");
     row.functions = j.value("functions", 0U);
     row.size = j.value("size", std::uint64_t{0});
     row.nested = j.value("nested", "");
@@ -133,6 +135,7 @@ Result<void> write_tables(const fs::path& folder, std::vector<MatrixRow> rows) {
     for (const auto& [name, text] : {std::pair{"table.json", list.dump(2) + "\n"},
                                      {"table.csv", csv(rows)},
                                      {"table.md", markdown(rows)},
+                                     {"atlas.md", atlas(rows)},
                                      {"junit.xml", junit(rows)},
                                      {"index.html", page(rows)},
                                      {"times.csv", times(rows)}})

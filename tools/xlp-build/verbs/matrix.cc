@@ -285,8 +285,8 @@ cli::Verb matrix_verb() {
         "list of branches; repeatable)")("git", one()->value_name("DIR"),
                                          "for lists: a clone of xen.git; only read")(
         "output,o", one()->required()->value_name("DIR"),
-        "results: index.html, junit.xml, table.{json,csv,md}, and a folder for each fix. What is "
-        "there and has the same "
+        "results: index.html, junit.xml, atlas.md, table.{json,csv,md}, and a folder for each fix. "
+        "What is there and has the same "
         "inputs is not done again")("base", list()->value_name("NAME|DIR"),
                                     "for recipes of advisories (xsa-NNN.json, or a folder of "
                                     "them): the bases to build each for "
