@@ -193,6 +193,12 @@ TEST_F(Matrix, WhatNeedsNoBuildIsDecidedWithItsReason) {
     MatrixRow row;
     row.about = advisory_cases({r}, {base}, true, {})->at(0);
     EXPECT_EQ(row_from_json(to_json(row)).about.known, r.known);
+    r.branches["4.17"] = {};
+    r.branches["4.17"].commits = {"1"};
+    r.concerns = {"hypervisor", "arm"};
+    EXPECT_EQ(decided(), "not affected");
+    r.concerns = {"hypervisor", "x86", "arm"};
+    EXPECT_EQ(decided(), "");
     r.branches.clear();
     r.concerns = {"tools"};
     EXPECT_EQ(decided(), "not affected");

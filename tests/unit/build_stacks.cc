@@ -48,7 +48,8 @@ protected:
         settings.progress = [](const std::string&) {};
     }
 
-    void single(const std::string& name) {
+    // `before` is the name of a patch that goes before it.
+    void single(const std::string& name, const std::string& before = {}) {
         const fs::path patch = folder / (name + ".patch");
         ASSERT_TRUE(write_file(patch, "the patch of " + name));
         MatrixCase c;
@@ -57,7 +58,11 @@ protected:
         c.recipe = PatchRecipe{};
         c.recipe->hypervisor.source = folder / "source";
         c.recipe->hypervisor.xen_syms = folder / "xen-syms";
-        c.recipe->patches = {patch};
+        if (!before.empty()) {
+            c.recipe->patches = {folder / (name + "-" + before + ".patch")};
+            ASSERT_TRUE(write_file(c.recipe->patches[0], "the patch of " + before));
+        }
+        c.recipe->patches.push_back(patch);
         c.recipe->words = {"--advisory", "XSA-" + name, "--title", "title of " + name};
         auto row = run_case(c, clone, settings, {});
         ASSERT_TRUE(row);
@@ -118,6 +123,18 @@ TEST_F(Stacked, PatchesThatApplyAloneOnlyAreAFailure) {
     ASSERT_TRUE(run_stacks(rows, {.cumulative = true}, clone, settings, {}));
     EXPECT_THAT(names(), ElementsAre("1 payload", "conflict payload", "cumulative conflicts"));
     EXPECT_FALSE(rows.back().good());
+}
+
+TEST_F(Stacked, WhatTwoFixesNeedIsAppliedOnce) {
+    single("1");
+    single("2", "1");
+    EXPECT_THAT(asked("2"), HasSubstr("2-1.patch"));
+    ASSERT_TRUE(run_stacks(rows, {.chain = true, .cumulative = true}, clone, settings, {}));
+    for (const char* name : {"chain-2", "cumulative"}) {
+        EXPECT_THAT(asked(name), Not(HasSubstr("2-1.patch")));
+        EXPECT_THAT(asked(name), HasSubstr("--patch " + (folder / "2.patch").string()));
+    }
+    EXPECT_THAT(asked("cumulative"), HasSubstr("--patch " + (folder / "1.patch").string()));
 }
 
 TEST_F(Stacked, ACumulativePayloadHasAllPatchesAndSupersedesTheOthers) {

@@ -3,6 +3,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/hash.h"
+#include "tools/xlp-build/matrix/before.h"
 
 #include <algorithm>
 #include <cctype>
@@ -38,6 +39,10 @@ void decide(MatrixCase& c, const char* what, std::string why) {
     c.why = std::move(why);
 }
 
+bool concerns(const AdvisoryRecipe& r, const char* what) {
+    return std::find(r.concerns.begin(), r.concerns.end(), what) != r.concerns.end();
+}
+
 // The published patches of a fix, each with the hash that it was published with.
 void take_patches(MatrixCase& c, const BranchFix& fix, const AdvisoryRecipe& r,
                   const fs::path& folder, Findings& faults) {
@@ -58,7 +63,7 @@ void take_patches(MatrixCase& c, const BranchFix& fix, const AdvisoryRecipe& r,
 }
 
 MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs::path& patches,
-                   Findings& faults) {
+                   RecipesBeside& recipes, Findings& faults) {
     MatrixCase c;
     c.branch = b.name;
     c.name = fmt::format("xsa{}", r.number);
@@ -67,6 +72,10 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     auto found = r.branches.find(b.branch);
     if (!r.touches_hypervisor()) {
         decide(c, "not affected", "The advisory does not concern the hypervisor.");
+        return c;
+    }
+    if (concerns(r, "arm") && !concerns(r, "x86")) {
+        decide(c, "not affected", "The advisory concerns Arm; this hypervisor is one for x86.");
         return c;
     }
     if (found == r.branches.end()) {
@@ -94,8 +103,12 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     for (const std::string& cve : r.cves)
         c.recipe->words.insert(c.recipe->words.end(), {"--cve", cve});
     if (clone && !fix.commits.empty()) {
-        c.commits = fix.prerequisites;
-        c.commits.insert(c.commits.end(), fix.commits.begin(), fix.commits.end());
+        c.commits = fix.commits;
+        c.built_from = b.revision.empty() ? "RELEASE-" + b.version : b.revision;
+        if (auto before = recipes.before(r, fix, b.branch))
+            c.before = std::move(*before);
+        else
+            append(faults, before.error());
     } else if (!patches.empty() && !fix.patches.empty()) {
         take_patches(c, fix, r, patches, faults);
     } else {
@@ -117,9 +130,10 @@ Result<std::vector<MatrixCase>> advisory_cases(const std::vector<AdvisoryRecipe>
                                                const fs::path& patches) {
     std::vector<MatrixCase> cases;
     Findings faults;
+    RecipesBeside beside(recipes);
     for (const Base& b : bases)
         for (const AdvisoryRecipe& r : recipes)
-            cases.push_back(case_of(r, b, clone, patches, faults));
+            cases.push_back(case_of(r, b, clone, patches, beside, faults));
     if (!faults.empty())
         return fail(std::move(faults));
     return cases;

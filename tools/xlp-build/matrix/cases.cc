@@ -143,6 +143,10 @@ Result<void> Clone::write_patch(const std::string& commit, const fs::path& to) c
     return {};
 }
 
+bool Clone::contains(const std::string& revision, const std::string& commit) const {
+    return git({"merge-base", "--is-ancestor", commit, revision}).has_value();
+}
+
 // In an index and an object store of our own, so that nothing is written to the clone.
 Result<bool> Clone::takes(const std::string& commit, const std::vector<fs::path>& patches,
                           const fs::path& scratch) const {

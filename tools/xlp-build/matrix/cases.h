@@ -50,6 +50,10 @@ struct MatrixCase {
     std::string decided{}, why{};
     std::vector<std::string> known{}; // what else the advisory's recipe knows, a sentence each
     std::string title{};              // the advisory's
+    // Commits that go before those, but for those that the base has; and what is known of the base:
+    // a revision whose history is in it, empty if none is known.
+    std::vector<std::string> before{};
+    std::string built_from{};
 
     std::string id() const { return branch + "/" + name; }
 };
@@ -72,6 +76,8 @@ public:
     Result<void> extract(const std::string& commit, const std::filesystem::path& to) const;
     // A commit as a patch of what it does below xen/.
     Result<void> write_patch(const std::string& commit, const std::filesystem::path& to) const;
+    // Whether a revision's history has a commit; not, if the clone has not both.
+    bool contains(const std::string& revision, const std::string& commit) const;
     // Whether the patches, one upon the other, apply to a commit as they stand. `scratch` is an
     // empty folder of the caller's.
     Result<bool> takes(const std::string& commit, const std::vector<std::filesystem::path>& patches,

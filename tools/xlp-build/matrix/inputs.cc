@@ -4,6 +4,7 @@
 #include "payload/base/file.h"
 #include "payload/base/hash.h"
 #include "tools/common/process.h"
+#include "tools/xlp-build/matrix/before.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -92,9 +93,14 @@ Result<CaseInputs> prepare_inputs(const MatrixCase& c, const Clone& clone,
                                   const MatrixSettings& settings, const fs::path& folder,
                                   const std::stop_token& stop) {
     CaseInputs p;
-    if (c.recipe)
+    if (c.recipe) {
+        auto before = patches_before(c, c.recipe->hypervisor.source, clone, folder, stop);
+        if (!before)
+            return fail(before);
+        p.patches = std::move(*before);
         if (auto ok = write_commits(p, c, clone, folder); !ok)
             return fail(ok);
+    }
     if (auto ok = c.recipe ? prepare_recipe(p, *c.recipe, settings, folder, stop)
                            : prepare_commits(p, c, clone, settings, folder, stop);
         !ok)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Each payload is built, and each nested run made, by a process of its own: a fault of ours in one
 // case is then a row of the table, and not the end of the run.
+#include "tools/xlp-build/matrix/before.h"
 #include "tools/xlp-build/matrix/inputs.h"
 
 #include "payload/base/file.h"
@@ -61,25 +62,6 @@ void read_payload_document(MatrixRow& row, const Json& document, int status) {
         row.verdict = "does not apply";
     if (status != 0 && !row.codes.empty() && row.codes.front() == "patch.already-applied")
         row.verdict = "fixed";
-}
-
-// Whether a source has all of these already: each can be taken out of it again.
-Result<bool> has_already(const fs::path& source, const std::vector<fs::path>& patches,
-                         const std::stop_token& stop) {
-    for (const fs::path& patch : patches) {
-        Command c;
-        c.argv = {"patch", "--dry-run",
-                  "-R",    "-p1",
-                  "-F0",   "-f",
-                  "-d",    source.string(),
-                  "-i",    fs::absolute(patch).string()};
-        auto outcome = run_command(c, stop);
-        if (!outcome)
-            return fail(outcome);
-        if (!outcome->ok())
-            return false;
-    }
-    return !patches.empty();
 }
 
 std::string nested_verdict(const Json& document, int status) {

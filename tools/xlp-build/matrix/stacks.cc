@@ -2,6 +2,7 @@
 #include "tools/xlp-build/matrix/stacks.h"
 
 #include "payload/manifest/manifest.h"
+#include "tools/xlp-build/matrix/before.h"
 
 #include <algorithm>
 #include <set>
@@ -94,6 +95,10 @@ private:
         for (std::size_t i = 1; i < members.size(); ++i) {
             MatrixCase c = stacked(*members[i], "chain-" + members[i]->about.name);
             c.recipe->patches = members[i]->patches;
+            for (const PayloadBelow& b : below) // what two fixes need is there from the first on
+                c.recipe->patches = without(c.recipe->patches, b.patches);
+            if (c.recipe->patches.empty())
+                continue;
             c.recipe->below = below;
             if (auto ok = add(c); !ok)
                 return ok;
@@ -122,7 +127,8 @@ private:
             return {};
         };
         for (const MatrixRow* row : members) {
-            r.patches.insert(r.patches.end(), row->patches.begin(), row->patches.end());
+            const std::vector<fs::path> more = without(row->patches, r.patches);
+            r.patches.insert(r.patches.end(), more.begin(), more.end());
             r.cpus = std::max(r.cpus, row->about.recipe->cpus);
             add_claims(r.words, row->about.recipe->words);
             if (auto ok = supersede(*row); !ok)
