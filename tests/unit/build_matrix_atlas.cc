@@ -99,5 +99,11 @@ TEST(Atlas, TextOfAnAdvisoryIsNoMarkdown) {
                 HasSubstr("| Introduce \\_PAGE\\_\\* in \\_get_page_type() \\| \\<now> |"));
 }
 
+TEST(Atlas, WhatAFindingQuotesIsCode) {
+    const std::string text = atlas({refused("a", "xsa431", {"data.per-cpu-new"},
+                                            "It brings `per_cpu__x' (used by `f_`), Xen's `own.")});
+    EXPECT_THAT(text, HasSubstr(": It brings `per_cpu__x` (used by `f_`), Xen's \\`own. |"));
+}
+
 } // namespace
 } // namespace xlp::build

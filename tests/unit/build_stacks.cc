@@ -24,6 +24,11 @@ echo "$all" >"$out.arguments"
 case $all in *refuse.patch*)
     echo '{"findings": [{"code": "init.half", "severity": "error", "why": "No."}]}'; exit 1 ;;
 esac
+case $all in *grows.patch*)
+    echo '{"findings": [{"code": "init.half", "severity": "error", "why": "Boot."},
+                        {"code": "types.layout", "severity": "error", "why": "It grows."},
+                        {"code": "data.new", "severity": "error", "why": "New."}]}'; exit 1 ;;
+esac
 case $all in *conflict.patch*1.patch* | *1.patch*conflict.patch*)
     echo '{"findings": [{"code": "patch.does-not-apply", "severity": "error", "why": "No."}]}'
     exit 3 ;;
@@ -115,6 +120,14 @@ TEST_F(Stacked, WhatCannotBeLivePatchedIsInNoStack) {
     EXPECT_THAT(names(), ElementsAre("1 payload", "refuse refused", "3 payload", "chain-3 payload",
                                      "cumulative payload"));
     EXPECT_THAT(asked("cumulative"), Not(HasSubstr("refuse")));
+}
+
+TEST_F(Stacked, TheReasonOfARefusalIsTheFirstThatIsMoreThanBoot) {
+    single("grows");
+    single("refuse");
+    EXPECT_THAT(rows[0].codes, ElementsAre("init.half", "types.layout", "data.new"));
+    EXPECT_EQ(rows[0].why, "It grows.");
+    EXPECT_EQ(rows[1].why, "No.");
 }
 
 TEST_F(Stacked, PatchesThatApplyAloneOnlyAreAFailure) {

@@ -31,11 +31,22 @@ bool alphanumeric(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
 
-// Text as text: nothing in it is taken for Markdown, and it stays in its cell.
+// What a finding quotes, `so' or `so`, from its opening mark on; empty if nothing closes it.
+std::string quotation(const std::string& text, std::size_t open) {
+    const std::size_t close = text.find_first_of("`'\n", open + 1);
+    return close == text.npos || text[close] == '\n' ? "" : text.substr(open + 1, close - open - 1);
+}
+
+// Text as text: nothing in it but what it quotes is taken for Markdown, and it stays in its cell.
 std::string verbatim(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
+        if (const std::string code = c == '`' ? quotation(text, i) : ""; !code.empty()) {
+            out += fmt::format("`{}`", code);
+            i += code.size() + 1;
+            continue;
+        }
         const bool within =
             i > 0 && i + 1 < text.size() && alphanumeric(text[i - 1]) && alphanumeric(text[i + 1]);
         if (std::strchr("\\|<*`[", c) || (c == '_' && !within))

@@ -43,12 +43,15 @@ void set_failure(MatrixRow& row, const std::string& verdict, const Findings& fin
 }
 
 void read_payload_document(MatrixRow& row, const Json& document, int status) {
+    bool lesser = true; // that a part runs at boot is the lesser reason: a hook may do that part
     for (const Json& f : document.value("findings", Json::array())) {
         const std::string code = f.value("code", "");
         if (f.value("severity", "") != "error")
             continue;
-        if (row.codes.empty())
+        if (row.codes.empty() || (lesser && !code.starts_with("init."))) {
             row.why = f.value("why", "");
+            lesser = code.starts_with("init.");
+        }
         if (std::find(row.codes.begin(), row.codes.end(), code) == row.codes.end())
             row.codes.push_back(code);
     }

@@ -30,7 +30,7 @@ struct MatrixRow {
     // "nothing known", "does not apply"; anything else is a failure
     std::string verdict;
     std::vector<std::string> codes; // of the refusals, each once
-    std::string why;                // of the first of them
+    std::string why;                // of the first of them that is more than code run at boot
     unsigned functions = 0;         // replaced
     std::uint64_t size = 0;         // of the payload, bytes
     std::string nested;             // "passed", "failed at apply xsa480", "" where not run
