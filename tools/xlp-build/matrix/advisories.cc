@@ -69,6 +69,7 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     c.name = fmt::format("xsa{}", r.number);
     c.known = r.known;
     c.title = r.title;
+    c.xtf = r.xtf;
     auto found = r.branches.find(b.branch);
     if (!r.touches_hypervisor()) {
         decide(c, "not affected", "The advisory does not concern the hypervisor.");

@@ -116,6 +116,9 @@ Result<CaseInputs> prepare_inputs(const MatrixCase& c, const Clone& clone,
     for (const fs::path& more : {settings.xlp_build, settings.xlp_qa, p.probe, p.base.xen_syms})
         if (!more.empty())
             inputs.push_back(more);
+    if (!settings.xtf.empty())
+        for (const fs::path& file : test_files(settings.xtf, c.xtf))
+            inputs.push_back(file);
     KeyHash hash;
     for (const fs::path& input : inputs) {
         auto text = read_text(input);
@@ -129,6 +132,8 @@ Result<CaseInputs> prepare_inputs(const MatrixCase& c, const Clone& clone,
     if (c.recipe)
         hash.add(fmt::format("{} {} {} {}", fmt::join(c.recipe->words, " "), c.recipe->cycles,
                              c.recipe->cpus, c.recipe->log));
+    hash.add(fmt::format("{} {} {}", fmt::join(c.xtf, " "), settings.xtf.empty(),
+                         settings.xen_arguments));
     p.key = hash.hex();
     return p;
 }

@@ -2,7 +2,6 @@
 // A matrix for people (one page that needs no other file) and for CI (JUnit).
 #include "tools/xlp-build/matrix/run.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <map>
@@ -56,8 +55,36 @@ constexpr const char* style =
     ".fixed{background:var(--fixed)}.failed{background:var(--failed)}\n"
     "code{font-size:90%;overflow-wrap:anywhere}details>*{margin:.3em 0}\n";
 
+// Before, applied, after: a small table, and where the evidence is.
+std::string tests_of(const MatrixRow& r) {
+    std::string text, ran;
+    for (const TestResult& t : r.xtf) {
+        const std::string proof = t.proof + (t.why.empty() ? "" : ": " + t.why);
+        if (t.before.end.empty()) {
+            text += fmt::format("<p>XTF's {}: {}</p>", escaped(t.test), escaped(proof));
+            continue;
+        }
+        ran += fmt::format("<tr><td>{}</td>", escaped(t.test));
+        for (const TestEnd* end : {&t.before, &t.applied, &t.reverted})
+            ran += fmt::format("<td>{}</td>", escaped(words_of_end(*end)));
+        ran += fmt::format("<td class=\"{}\">{}</td></tr>",
+                           t.proof == "closed" ? "built"
+                           : t.proof == "open" ? "failed"
+                                               : "fixed",
+                           escaped(proof));
+    }
+    if (ran.empty())
+        return text;
+    return fmt::format("<table><tr><td>XTF</td><td>before</td><td>applied</td><td>after</td>"
+                       "<td></td></tr>{}</table>{}<p><a href=\"{}/xtf.log\">log of its "
+                       "machines</a></p>",
+                       ran, text, escaped(r.about.id()));
+}
+
 std::string cell(const MatrixRow& r) {
     const auto [words, kind] = words_of(r);
+    const std::string proofs = count_proofs(r.xtf);
+    const std::string summary = proofs.empty() ? words : words + "; XTF: " + proofs;
     std::string more;
     if (!r.why.empty())
         more += "<p>" + escaped(r.why) + "</p>";
@@ -74,10 +101,27 @@ std::string cell(const MatrixRow& r) {
         more += fmt::format("<p><a href=\"{}/payload.json\">report</a></p>", folder);
     if (!r.nested.empty())
         more += fmt::format("<p><a href=\"{}/serial.log\">log of the nested run</a></p>", folder);
+    more += tests_of(r);
     if (more.empty())
-        return fmt::format("<td class=\"{}\">{}</td>", kind, escaped(words));
+        return fmt::format("<td class=\"{}\">{}</td>", kind, escaped(summary));
     return fmt::format("<td class=\"{}\"><details><summary>{}</summary>{}</details></td>", kind,
-                       escaped(words), more);
+                       escaped(summary), more);
+}
+
+// A test is a case of its own; one that proves nothing is skipped, not passed.
+std::string test_case(const MatrixRow& r, const TestResult& t) {
+    const std::string proof = escaped(t.proof + (t.why.empty() ? "" : ": " + t.why));
+    std::string inside;
+    if (t.proof == "open")
+        inside = fmt::format("<failure message=\"{}\"/>", proof);
+    else if (t.proof != "closed")
+        inside = fmt::format("<skipped message=\"{}\"/>", proof);
+    if (!t.before.end.empty())
+        inside += fmt::format("<system-out>before: {}\napplied: {}\nreverted: {}</system-out>",
+                              escaped(words_of_end(t.before)), escaped(words_of_end(t.applied)),
+                              escaped(words_of_end(t.reverted)));
+    return fmt::format("  <testcase classname=\"{}.{}\" name=\"{}\">{}</testcase>\n",
+                       escaped(r.about.branch), escaped(r.about.name), escaped(t.test), inside);
 }
 
 } // namespace
@@ -86,7 +130,9 @@ std::string page(const std::vector<MatrixRow>& rows) {
     std::set<std::string> columns;
     std::map<std::pair<unsigned long, std::string>, std::map<std::string, const MatrixRow*>> grid;
     std::map<std::string, unsigned> count;
+    std::vector<TestResult> tests;
     for (const MatrixRow& r : rows) {
+        tests.insert(tests.end(), r.xtf.begin(), r.xtf.end());
         columns.insert(r.about.branch);
         grid[order(r.about.name)][r.about.branch] = &r;
         ++count[words_of(r).first];
@@ -100,6 +146,8 @@ std::string page(const std::vector<MatrixRow>& rows) {
     totals.reserve(count.size());
     for (const auto& [words, n] : count)
         totals.push_back(fmt::format("{} {}", n, escaped(words)));
+    if (const std::string proofs = count_proofs(tests); !proofs.empty())
+        totals.push_back("tests of XTF: " + escaped(proofs));
     text += fmt::format("{}</p>\n<div><table><thead><tr><th>fix</th>", fmt::join(totals, ", "));
     for (const std::string& c : columns)
         text += "<th>" + escaped(c) + "</th>";
@@ -116,11 +164,8 @@ std::string page(const std::vector<MatrixRow>& rows) {
 }
 
 std::string junit(const std::vector<MatrixRow>& rows) {
-    const auto failed =
-        std::count_if(rows.begin(), rows.end(), [](const MatrixRow& r) { return !r.good(); });
-    std::string text = fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                                   "<testsuite name=\"matrix\" tests=\"{}\" failures=\"{}\">\n",
-                                   rows.size(), failed);
+    std::size_t cases = 0, failed = 0;
+    std::string text;
     for (const MatrixRow& r : rows) {
         const auto [words, kind] = words_of(r);
         text += fmt::format("  <testcase classname=\"{}\" name=\"{}\">", escaped(r.about.branch),
@@ -132,8 +177,20 @@ std::string junit(const std::vector<MatrixRow>& rows) {
             text += fmt::format("<skipped message=\"{}\"/>",
                                 escaped(words + (r.why.empty() ? "" : ": " + r.why)));
         text += "</testcase>\n";
+        ++cases;
+        failed += !r.good();
+        for (const TestResult& t : r.xtf) {
+            if (!t.ran())
+                continue;
+            text += test_case(r, t);
+            ++cases;
+            failed += t.proof == "open";
+        }
     }
-    return text + "</testsuite>\n";
+    return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+                       "<testsuite name=\"matrix\" tests=\"{}\" failures=\"{}\">\n{}"
+                       "</testsuite>\n",
+                       cases, failed, text);
 }
 
 } // namespace xlp::build

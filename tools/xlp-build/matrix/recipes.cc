@@ -159,6 +159,7 @@ Result<MatrixCase> read_recipe(const fs::path& folder, const Branches& branches)
     r.cycles = number(d, "cycles", r.cycles);
     r.cpus = number(d, "cpus", r.cpus);
     r.log = text(d, "log");
+    c.xtf = texts(d, "xtf");
     c.recipe = std::move(r);
     return c;
 }

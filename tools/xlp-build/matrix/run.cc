@@ -73,6 +73,9 @@ std::string nested_verdict(const Json& document, int status) {
     for (const Json& s : document.value("steps", Json::array()))
         if (const std::string v = s.value("verdict", ""); v == "failed" || v == "died")
             return fmt::format("failed at {}", s.value("name", ""));
+    const std::vector<TestResult> tests = test_results(document);
+    if (const TestResult* open = open_test(tests))
+        return fmt::format("failed: XTF's {} finds the hole open", open->test);
     return fmt::format("failed with exit code {}", status);
 }
 
@@ -133,6 +136,38 @@ Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
     return {};
 }
 
+struct TestSplit {
+    std::vector<std::string> there, missing;
+};
+
+// A recipe may name a test that the user's XTF is too old to have: that is no reason to try
+// nothing.
+TestSplit split_tests(const std::vector<std::string>& tests, const fs::path& tree) {
+    TestSplit split;
+    if (!tree.empty())
+        for (const std::string& test : tests)
+            (has_test(tree, test) ? split.there : split.missing).push_back(test);
+    return split;
+}
+
+Result<void> take_tests(MatrixRow& row, const TestSplit& tests, const Json& nested,
+                        const fs::path& folder) {
+    row.xtf = test_results(nested);
+    if (row.xtf.empty())
+        row.xtf = without_run(tests.there, "not run", "The nested run gave no result.");
+    for (TestResult& t : without_run(tests.missing, "missing", "This XTF has no such test."))
+        row.xtf.push_back(std::move(t));
+    return tests.there.empty() ? Result<void>{}
+                               : write_file(folder / "xtf.log", test_record(nested));
+}
+
+// Why the tests of a fix were not run.
+std::string why_no_tests(const MatrixRow& row, const MatrixSettings& settings) {
+    return settings.xtf.empty()       ? "No XTF was given."
+           : row.verdict != "payload" ? "There is no payload."
+                                      : "There is no hypervisor with a kernel to run it on.";
+}
+
 Result<void> prove(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                    const MatrixSettings& settings, const std::stop_token& stop) {
     const fs::path serial = payload.parent_path() / "serial.log";
@@ -150,12 +185,21 @@ Result<void> prove(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
     if (recipe)
         argv.insert(argv.end(), {"--cycles", std::to_string(recipe->cycles), "--cpus",
                                  std::to_string(recipe->cpus)});
+    if (!settings.xen_arguments.empty())
+        argv.insert(argv.end(), {"--xen-args", settings.xen_arguments});
+    const TestSplit tests = split_tests(row.about.xtf, settings.xtf);
+    if (!tests.there.empty())
+        argv.insert(argv.end(), {"--xtf", settings.xtf.string()});
+    for (const std::string& test : tests.there)
+        argv.insert(argv.end(), {"--test", test});
     const auto start = std::chrono::steady_clock::now();
     auto tried = run_tool(std::move(argv), payload.parent_path() / "nested.json", stop);
     if (!tried)
         return fail(tried);
     row.nested_seconds = seconds_since(start);
     row.nested = nested_verdict(tried->first, tried->second);
+    if (auto ok = take_tests(row, tests, tried->first, payload.parent_path()); !ok)
+        return ok;
     if (recipe && !recipe->log.empty() && row.nested == "passed")
         if (auto text = read_text(serial); !text || text->find(recipe->log) == text->npos)
             row.nested = fmt::format("failed: nothing logged like {}", recipe->log);
@@ -231,6 +275,8 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     if (row.verdict == "payload" && can_try)
         if (auto ok = prove(row, *p, payload, settings, stop); !ok)
             return fail(ok);
+    if (row.xtf.empty())
+        row.xtf = without_run(c.xtf, "not run", why_no_tests(row, settings));
     Json j = to_json(row);
     j["inputs"] = p->key;
     j["build_seconds"] = row.build_seconds;

@@ -5,6 +5,7 @@
 #include "payload/base/json.h"
 #include "tools/common/cli.h"
 #include "tools/xlp-build/matrix/cases.h"
+#include "tools/xlp-build/matrix/xtf.h"
 #include "tools/xlp-build/xenbuild/prepare.h"
 
 #include <functional>
@@ -19,6 +20,8 @@ struct MatrixSettings {
     std::filesystem::path xlp_build; // this program
     std::filesystem::path xlp_qa;    // empty: no hypervisor is asked
     std::filesystem::path kernel;    // of its dom0, where a branch has none of its own
+    std::filesystem::path xtf;       // a built XTF; empty: no test of it is run
+    std::string xen_arguments;       // for the hypervisor in nested runs
     std::function<void(const std::string&)> progress;
 };
 
@@ -34,6 +37,7 @@ struct MatrixRow {
     unsigned functions = 0;         // replaced
     std::uint64_t size = 0;         // of the payload, bytes
     std::string nested;             // "passed", "failed at apply xsa480", "" where not run
+    std::vector<TestResult> xtf;    // the recipe's tests; what is no proof is said to be none
     double build_seconds = 0, nested_seconds = 0; // wall clock
     // not in the tables: where the payload is, and what it was built from
     std::filesystem::path payload;

@@ -58,6 +58,7 @@ MatrixCase stacked(const MatrixRow& on, std::string name) {
     c.branch = on.about.branch;
     c.name = std::move(name);
     c.recipe = on.about.recipe;
+    c.xtf = on.about.xtf;
     return c;
 }
 
@@ -116,6 +117,7 @@ private:
         r.words.clear();
         r.probe.clear(); // each speaks of one fix
         r.log.clear();
+        c.xtf.clear();
         std::string xen;
         std::set<std::string> superseded;
         auto supersede = [&](const MatrixRow& row) -> Result<void> {
@@ -131,6 +133,7 @@ private:
             r.patches.insert(r.patches.end(), more.begin(), more.end());
             r.cpus = std::max(r.cpus, row->about.recipe->cpus);
             add_claims(r.words, row->about.recipe->words);
+            c.xtf.insert(c.xtf.end(), row->about.xtf.begin(), row->about.xtf.end());
             if (auto ok = supersede(*row); !ok)
                 return ok;
         }

@@ -17,11 +17,21 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// "xsa-454:hvm64 closed, xsa-454:pv64 skipped"; what was not run is left out.
+std::string each_test(const MatrixRow& r, const char* between, const char* is) {
+    std::string text;
+    for (const TestResult& t : r.xtf)
+        if (t.ran())
+            text += fmt::format("{}{}{}{}", text.empty() ? "" : between, t.test, is, t.proof);
+    return text;
+}
+
 std::string csv(const std::vector<MatrixRow>& rows) {
-    std::string text = "branch,name,base,verdict,codes,functions,size,nested\n";
+    std::string text = "branch,name,base,verdict,codes,functions,size,nested,xtf\n";
     for (const MatrixRow& r : rows)
-        text += fmt::format("{},{},{},{},{},{},{},{}\n", r.about.branch, r.about.name, r.base,
-                            r.verdict, fmt::join(r.codes, " "), r.functions, r.size, r.nested);
+        text += fmt::format("{},{},{},{},{},{},{},{},{}\n", r.about.branch, r.about.name, r.base,
+                            r.verdict, fmt::join(r.codes, " "), r.functions, r.size, r.nested,
+                            each_test(r, ";", "="));
     return text;
 }
 
@@ -34,15 +44,16 @@ std::string times(const std::vector<MatrixRow>& rows) {
 }
 
 std::string markdown(const std::vector<MatrixRow>& rows) {
-    std::string text = "| branch | fix | base | verdict | functions | bytes | nested |\n"
-                       "|---|---|---|---|---|---|---|\n";
+    std::string text = "| branch | fix | base | verdict | functions | bytes | nested | XTF |\n"
+                       "|---|---|---|---|---|---|---|---|\n";
     for (const MatrixRow& r : rows) {
         const std::string verdict =
             r.codes.empty() ? r.verdict
                             : fmt::format("{}: `{}`", r.verdict, fmt::join(r.codes, "`, `"));
-        text += fmt::format("| {} | {} | {} | {} | {} | {} | {} |\n", r.about.branch, r.about.name,
-                            r.base, verdict, r.functions ? std::to_string(r.functions) : "",
-                            r.size ? std::to_string(r.size) : "", r.nested);
+        text +=
+            fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", r.about.branch, r.about.name,
+                        r.base, verdict, r.functions ? std::to_string(r.functions) : "",
+                        r.size ? std::to_string(r.size) : "", r.nested, each_test(r, ", ", " "));
     }
     return text;
 }
@@ -50,6 +61,9 @@ std::string markdown(const std::vector<MatrixRow>& rows) {
 } // namespace
 
 Json to_json(const MatrixRow& r) {
+    Json tests = Json::array();
+    for (const TestResult& t : r.xtf)
+        tests.push_back(to_json(t));
     return {{"branch", r.about.branch},
             {"name", r.about.name},
             {"base", r.base},
@@ -61,7 +75,8 @@ Json to_json(const MatrixRow& r) {
             {"title", r.about.title},
             {"functions", r.functions},
             {"size", r.size},
-            {"nested", r.nested}};
+            {"nested", r.nested},
+            {"xtf", std::move(tests)}};
 }
 
 MatrixRow row_from_json(const Json& j) {
@@ -78,6 +93,8 @@ MatrixRow row_from_json(const Json& j) {
     row.functions = j.value("functions", 0U);
     row.size = j.value("size", std::uint64_t{0});
     row.nested = j.value("nested", "");
+    for (const Json& t : j.value("xtf", Json::array()))
+        row.xtf.push_back(test_from_json(t));
     return row;
 }
 

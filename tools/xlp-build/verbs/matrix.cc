@@ -66,7 +66,12 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
     s.kernel = text(vm, "kernel");
     std::error_code error;
     s.xlp_build = fs::read_symlink("/proc/self/exe", error);
-    if (!s.kernel.empty() || vm.count("branches") || vm.count("prove")) {
+    s.xtf = text(vm, "xtf");
+    s.xen_arguments = text(vm, "xen-args");
+    if (!s.xtf.empty())
+        if (auto ok = check_xtf(s.xtf); !ok)
+            return fail(ok);
+    if (!s.kernel.empty() || !s.xtf.empty() || vm.count("branches") || vm.count("prove")) {
         auto qa = find_qa(s.xlp_build);
         if (!qa)
             return fail(qa);
@@ -172,15 +177,37 @@ Stacks stacks_of(const po::variables_map& vm) {
     return s;
 }
 
+// One row for people, and a line for each test of it that ran.
+std::string row_lines(const MatrixRow& r) {
+    std::string text = fmt::format(
+        "{:<6} {:<10} {:<12} {}", r.about.branch, r.about.name, r.verdict,
+        r.verdict == "payload" ? fmt::format("{} functions, {} bytes{}{}", r.functions, r.size,
+                                             r.nested.empty() ? "" : ", nested run ", r.nested)
+                               : fmt::format("{}", fmt::join(r.codes, ", ")));
+    for (const TestResult& t : r.xtf)
+        if (t.ran())
+            text += fmt::format("\n       {:<22} {}{}", t.test, t.proof,
+                                t.before.end.empty()
+                                    ? (t.why.empty() ? "" : ": " + t.why)
+                                    : fmt::format(" (before {}, applied {}, after {})",
+                                                  t.before.end, t.applied.end, t.reverted.end));
+    return text;
+}
+
 // What the rows come to.
 std::string total(const std::vector<MatrixRow>& rows) {
     auto count = [&](auto&& what) { return std::count_if(rows.begin(), rows.end(), what); };
+    std::vector<TestResult> tests;
+    for (const MatrixRow& r : rows)
+        tests.insert(tests.end(), r.xtf.begin(), r.xtf.end());
+    const std::string proofs = count_proofs(tests);
     return fmt::format(
-        "{} fixes: {} payloads ({} proven in a real hypervisor), {} refused, {} failed",
+        "{} fixes: {} payloads ({} proven in a real hypervisor), {} refused, {} failed{}{}",
         rows.size(), count([](const MatrixRow& r) { return r.verdict == "payload"; }),
         count([](const MatrixRow& r) { return r.nested == "passed"; }),
         count([](const MatrixRow& r) { return r.verdict == "refused"; }),
-        count([](const MatrixRow& r) { return !r.good(); }));
+        count([](const MatrixRow& r) { return !r.good(); }),
+        proofs.empty() ? "" : "; tests of XTF: ", proofs);
 }
 
 // The results of several folders as one: their tables, and what is beside them.
@@ -250,11 +277,7 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
     doc["rows"] = Json::array();
     for (const MatrixRow& r : rows) {
         doc["rows"].push_back(to_json(r));
-        out.text(fmt::format("{:<6} {:<10} {:<12} {}", r.about.branch, r.about.name, r.verdict,
-                             r.verdict == "payload"
-                                 ? fmt::format("{} functions, {} bytes{}{}", r.functions, r.size,
-                                               r.nested.empty() ? "" : ", nested run ", r.nested)
-                                 : fmt::format("{}", fmt::join(r.codes, ", "))));
+        out.text(row_lines(r));
         if (!r.good())
             findings.push_back(
                 refusal("matrix.failed",
@@ -298,6 +321,10 @@ cli::Verb matrix_verb() {
         "published", list()->value_name("DIR|PAYLOAD"),
         "payloads published before, which the cumulative one supersedes, too (repeatable)")(
         "prove", "with --base: xlp-qa tries each payload where the base has a kernel")(
+        "xtf", one()->value_name("DIR"),
+        "a built XTF: xlp-qa also runs the tests that a recipe names, before, with and after the "
+        "payload")("xen-args", one()->value_name("TEXT"),
+                   "added to the hypervisor's command line in nested runs: hvm_fep")(
         "shard", one()->value_name("I/N"),
         "do only the I-th of N parts; `matrix merge DIR... -o DIR' puts them together")(
         "launcher", one()->default_value("")->value_name("CMD"),
