@@ -158,6 +158,28 @@ TEST(XtfProofs, WhatProvesNothingIsSkippedInJUnit) {
     EXPECT_TRUE(findings_of({p}).empty());
 }
 
+TEST(XtfSuite, OnlyWhatIsWorseWithThePayloadsFailed) {
+    std::vector<SuiteCase> cases = {
+        {"xsa-1:pv64", seen(XtfEnd::success), seen(XtfEnd::success), {}},
+        {"xsa-2:pv64", seen(XtfEnd::success), seen(XtfEnd::died), {}},
+        {"xsa-3:pv64", seen(XtfEnd::died), seen(XtfEnd::died), {}},
+        {"xsa-4:pv64", {}, std::nullopt, "#XM is not raised"}};
+    EXPECT_EQ(count_line(cases, false), "2 SUCCESS, 1 died, 1 not testable");
+    EXPECT_EQ(count_line(cases, true), "1 SUCCESS, 2 died, 1 not testable");
+    ASSERT_EQ(findings_of(cases).size(), 1u);
+    EXPECT_EQ(findings_of(cases)[0].code, "qa.xtf-worse");
+    EXPECT_THAT(suite_line(cases[1]), HasSubstr("SUCCESS  died     worse"));
+    EXPECT_THAT(suite_line(cases[3]), HasSubstr("not testable here: #XM is not raised"));
+    const std::string xml = junit_xml(cases);
+    EXPECT_THAT(xml, HasSubstr("tests=\"4\" failures=\"1\" skipped=\"2\""));
+    EXPECT_THAT(xml, HasSubstr("<skipped message=\"not testable: #XM is not raised\""));
+    EXPECT_THAT(xml, HasSubstr("<failure message=\"SUCCESS without the payloads, died with them"));
+    // not reached: nothing is said of it
+    cases.assign(1, {"xsa-1:pv64", seen(XtfEnd::success), std::nullopt, {}});
+    EXPECT_TRUE(findings_of(cases).empty());
+    EXPECT_EQ(count_line(cases, true), "");
+}
+
 TEST(XtfProofs, TheEmulatorsFaultsAreNamed) {
     XtfTest t;
     t.name = "xsa-213";

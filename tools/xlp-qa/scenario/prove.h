@@ -32,9 +32,10 @@ Proof conclude(const XtfSeen& before, const XtfSeen& applied);
 Result<XtfProof> prove(const Testbed&, const XtfTest&, const std::vector<Payload>&);
 
 // Runs tests one after the other on a machine, and goes on with another when it died. With
-// payloads, these are applied first. One answer for each test.
-Result<std::vector<XtfSeen>> run_suite(const Testbed&, const std::vector<XtfTest>&,
-                                       const std::vector<Payload>&);
+// payloads, these are applied first. What emulation cannot test is left out. `seen` gets one answer
+// for each test; when the suite cannot go on, those that it got until then.
+Result<void> run_suite(const Testbed&, const std::vector<XtfTest>&, const std::vector<Payload>&,
+                       std::vector<XtfSeen>& seen);
 
 // Whether a test came to a worse end than without the payloads.
 bool is_worse(XtfEnd without, XtfEnd with);

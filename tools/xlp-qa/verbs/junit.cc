@@ -60,6 +60,14 @@ void append_case(pugi::xml_node suite, const std::string& name, const StepResult
         child(c, "system-out", said);
 }
 
+std::string said_by(const char* state, const XtfSeen& seen) {
+    std::string said =
+        fmt::format("{}: {} {}\n{}", state, to_string(seen.end), seen.why, seen.console);
+    for (const std::string& line : seen.log)
+        said += "(XEN) " + line + '\n';
+    return said;
+}
+
 // A test that proves nothing is skipped, not passed.
 void append_proofs(pugi::xml_node suites, const std::vector<XtfProof>& proofs) {
     auto count = [&](bool open) {
@@ -85,25 +93,62 @@ void append_proofs(pugi::xml_node suites, const std::vector<XtfProof>& proofs) {
                 p.why.empty() ? to_string(p.proof) : to_string(p.proof) + (": " + p.why));
         std::string said;
         for (const auto& [state, seen] :
-             {std::pair{"before", &p.before}, {"applied", &p.applied}, {"reverted", &p.reverted}}) {
-            said +=
-                fmt::format("{}: {} {}\n{}", state, to_string(seen->end), seen->why, seen->console);
-            for (const std::string& line : seen->log)
-                said += "(XEN) " + line + '\n';
-        }
+             {std::pair{"before", &p.before}, {"applied", &p.applied}, {"reverted", &p.reverted}})
+            said += said_by(state, *seen);
         child(c, "system-out", said);
     }
 }
 
-} // namespace
-
-std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<XtfProof>& proofs) {
-    pugi::xml_document doc;
+pugi::xml_node append_suites(pugi::xml_document& doc) {
     pugi::xml_node declaration = doc.append_child(pugi::node_declaration);
     set(declaration, "version", "1.0");
     set(declaration, "encoding", "UTF-8");
     pugi::xml_node suites = doc.append_child("testsuites");
     set(suites, "name", "xlp-qa");
+    return suites;
+}
+
+} // namespace
+
+std::string junit_xml(const std::vector<SuiteCase>& cases) {
+    pugi::xml_document doc;
+    pugi::xml_node suite = child(append_suites(doc), "testsuite");
+    // what says nothing of the payloads, or of the hypervisor, is skipped
+    auto passed = [](const SuiteCase& c) {
+        return c.blind.empty() && c.without.end == XtfEnd::success;
+    };
+    set(suite, "name", "xtf");
+    set(suite, "tests", std::to_string(cases.size()));
+    set(suite, "failures",
+        std::to_string(std::count_if(cases.begin(), cases.end(),
+                                     [](const SuiteCase& c) { return c.worse(); })));
+    set(suite, "skipped",
+        std::to_string(std::count_if(cases.begin(), cases.end(), [&](const SuiteCase& c) {
+            return !c.worse() && !passed(c);
+        })));
+    for (const SuiteCase& c : cases) {
+        pugi::xml_node node = child(suite, "testcase");
+        set(node, "classname", "xlp-qa.xtf");
+        set(node, "name", c.test);
+        if (c.worse())
+            set(child(node, "failure"), "message",
+                fmt::format("{} without the payloads, {} with them", to_string(c.without.end),
+                            to_string(c.with->end)));
+        else if (!passed(c))
+            set(child(node, "skipped"), "message",
+                c.blind.empty() ? to_string(c.without.end) : "not testable: " + c.blind);
+        if (c.blind.empty())
+            child(node, "system-out",
+                  said_by("without", c.without) + (c.with ? said_by("with", *c.with) : ""));
+    }
+    std::ostringstream out;
+    doc.save(out, "  ");
+    return out.str();
+}
+
+std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<XtfProof>& proofs) {
+    pugi::xml_document doc;
+    pugi::xml_node suites = append_suites(doc);
     for (const NamedOutcome& n : all) {
         auto count = [&](Verdict v) {
             return std::to_string(std::count_if(n.outcome.steps.begin(), n.outcome.steps.end(),

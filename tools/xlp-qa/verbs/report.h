@@ -6,6 +6,7 @@
 #include "tools/xlp-qa/scenario/testbed.h"
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 namespace xlp::qa {
 
@@ -42,6 +43,24 @@ nlohmann::ordered_json to_json(const std::vector<XtfProof>&);
 // `qa.xtf-open` (exit code 1) for a hole that a payload leaves open; `qa.xtf-no-proof`, a warning,
 // for what proves nothing.
 Findings findings_of(const std::vector<XtfProof>&);
+
+// XTF as a regression test (suite.cc).
+struct SuiteCase {
+    std::string test;
+    XtfSeen without;             // payloads
+    std::optional<XtfSeen> with; // them
+    std::string blind;           // why emulation cannot test it; then it was not run
+
+    bool worse() const { return with && is_worse(without.end, with->end); }
+};
+std::string suite_line(const SuiteCase&);
+// "31 SUCCESS, 4 SKIP, 2 not testable"
+std::string count_line(const std::vector<SuiteCase>&, bool with);
+nlohmann::ordered_json to_json(const SuiteCase&);
+// A test case each; only one that is worse with the payloads failed, and only SUCCESS passed.
+std::string junit_xml(const std::vector<SuiteCase>&);
+// `qa.xtf-worse`, one for each.
+Findings findings_of(const std::vector<SuiteCase>&);
 
 // What did not go as it should, as errors that call for exit code 1; empty when all passed.
 Findings findings_of(const NamedOutcome&);

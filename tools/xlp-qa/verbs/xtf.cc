@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // xlp-qa xtf: XTF as a regression test of a hypervisor, with and without payloads.
+#include "payload/base/file.h"
 #include "tools/xlp-qa/verbs/options.h"
 #include "tools/xlp-qa/verbs/report.h"
 #include "tools/xlp-qa/verbs/verbs.h"
@@ -12,15 +13,40 @@ namespace xlp::qa {
 
 namespace {
 
-// "31 SUCCESS, 4 SKIP"
-std::string count_line(const std::vector<XtfSeen>& seen) {
-    std::map<XtfEnd, int> counts;
-    for (const XtfSeen& s : seen)
-        ++counts[s.end];
-    std::string line;
-    for (const auto& [end, n] : counts)
-        line += fmt::format("{}{} {}", line.empty() ? "" : ", ", n, to_string(end));
-    return line;
+// Where a suite is, from the names of its steps.
+class SuiteProgress {
+public:
+    SuiteProgress(const Output& out, const std::vector<XtfTest>& tests) : out_(out) {
+        for (const XtfTest& t : tests)
+            number_.emplace(xtf_step(t, 0, "run").name, number_.size() + 1);
+    }
+    void tell(const std::string& what) const {
+        auto it = number_.find(what);
+        out_.progress(it == number_.end()
+                          ? what
+                          : fmt::format("{}{} of {}: {}", state, it->second, number_.size(), what));
+    }
+    std::string state; // before the number
+
+private:
+    const Output& out_;
+    std::map<std::string, std::size_t> number_;
+};
+
+std::vector<SuiteCase> cases_of(const std::vector<XtfTest>& tests, const Testbed& bed,
+                                std::vector<XtfSeen> without, std::vector<XtfSeen> with,
+                                bool whole) {
+    std::vector<SuiteCase> cases;
+    for (std::size_t i = 0; i < tests.size(); ++i) {
+        SuiteCase c;
+        c.test = tests[i].label();
+        c.blind = not_testable(tests[i], bed.accelerator().name);
+        c.without = std::move(without[i]);
+        if (!with.empty() && c.blind.empty() && (whole || with[i].end != XtfEnd::unknown))
+            c.with = std::move(with[i]);
+        cases.push_back(std::move(c));
+    }
+    return cases;
 }
 
 } // namespace
@@ -36,52 +62,36 @@ Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Find
     auto payloads = read_payloads(payload_arguments(vm));
     if (!payloads)
         return fail(payloads);
-    auto bed = prepare(vm, cancel, [&out](const std::string& what) { out.progress(what); });
+    SuiteProgress progress(out, *tests);
+    auto bed = prepare(vm, cancel, [&](const std::string& what) { progress.tell(what); });
     if (!bed)
         return fail(bed);
     doc["hypervisor"] = hypervisor_json(vm, *bed);
     doc["machine"] = machine_json(*bed);
-    auto without = run_suite(*bed, *tests, {});
-    if (!without)
-        return fail(without);
-    std::vector<XtfSeen> with;
-    if (!payloads->empty()) {
-        auto seen = run_suite(*bed, *tests, *payloads);
-        if (!seen)
-            return fail(seen);
-        with = std::move(*seen);
+    std::vector<XtfSeen> without, with;
+    auto ran = run_suite(*bed, *tests, {}, without);
+    if (ran && !payloads->empty()) {
+        progress.state = "with the payloads, ";
+        ran = run_suite(*bed, *tests, *payloads, with);
     }
     out.progress_end();
+    // a suite that was ended before its end tells what it got to
+    const std::vector<SuiteCase> cases =
+        cases_of(*tests, *bed, std::move(without), std::move(with), ran.has_value());
     out.text(machine_line(*bed));
-    Json& list = doc["tests"] = Json::array();
-    for (std::size_t i = 0; i < tests->size(); ++i) {
-        const XtfTest& t = (*tests)[i];
-        const XtfSeen& plain = (*without)[i];
-        const std::string blind = not_testable(t, bed->accelerator().name);
-        Json entry = {{"test", t.label()}, {"without", to_json(plain)}};
-        std::string line = fmt::format("  {:<36} {:<8}", t.label(), to_string(plain.end));
-        if (!blind.empty())
-            entry["not_testable"] = blind;
-        if (!with.empty()) {
-            entry["with"] = to_json(with[i]);
-            line += fmt::format(" {:<8}", to_string(with[i].end));
-            if (is_worse(plain.end, with[i].end))
-                findings.push_back(
-                    refusal("qa.xtf-worse",
-                            fmt::format("{}: {} without the payloads, {} with them.", t.label(),
-                                        to_string(plain.end), to_string(with[i].end))));
-        }
-        if (!blind.empty())
-            line += fmt::format(" not testable here: {}", blind);
-        else if (!plain.why.empty())
-            line += " " + plain.why;
-        out.text(line);
-        list.push_back(std::move(entry));
+    doc["tests"] = Json::array();
+    for (const SuiteCase& c : cases) {
+        doc["tests"].push_back(to_json(c));
+        out.text(suite_line(c));
     }
-    out.text(fmt::format("{} tests: {}", tests->size(), count_line(*without)));
-    if (!with.empty())
-        out.text(fmt::format("with the payloads: {}", count_line(with)));
-    return {};
+    out.text(fmt::format("{} tests: {}", cases.size(), count_line(cases, false)));
+    if (!payloads->empty())
+        out.text(fmt::format("with the payloads: {}", count_line(cases, true)));
+    append(findings, findings_of(cases));
+    if (vm.count("junit"))
+        if (auto written = write_file(cli::text(vm, "junit"), junit_xml(cases)); !written)
+            return written;
+    return ran;
 }
 
 } // namespace xlp::qa
