@@ -30,7 +30,8 @@ protected:
         write(
             "tests/xsa-2/info.json",
             R"({"name": "xsa-2", "environments": ["hvm32pae"], "variations": ["hap", "shadow"]})");
-        write("tests/xsa-2/test-hvm32pae-xsa-2~shadow.cfg", "hap = 0\nnestedhvm = 1\n");
+        write("tests/xsa-2/test-hvm32pae-xsa-2~shadow.cfg",
+              "hap = 0\nnestedhvm = 1\ncmdline=\"shadow\"\n");
     }
     fs::path at(const std::string& name) { return folder->path() / name; }
     void write(const std::string& name, const std::string& text) {
@@ -68,6 +69,10 @@ TEST_F(XtfTree, AllIsEveryEnvironmentAndVariation) {
     EXPECT_FALSE((*all)[3].hap);
     EXPECT_TRUE((*all)[3].nested);
     EXPECT_TRUE((*all)[2].hap);
+    EXPECT_THAT(xtf_step((*all)[3], 0, "run").command, HasSubstr(" cmdline='shadow'"));
+    (*all)[3].command_line.clear();
+    read_xtf_config("cmdline=\"a'; reboot\"\n", (*all)[3]);
+    EXPECT_EQ((*all)[3].command_line, "");
 }
 
 TEST_F(XtfTree, ConfigurationIsHonoured) {
@@ -106,6 +111,11 @@ TEST(XtfWords, EachEndIsItsOwn) {
     EXPECT_EQ(none.end, XtfEnd::unknown);
     EXPECT_EQ(none.why, "xc_domain_create: no memory");
     EXPECT_EQ(xtf_seen(said(""), "other").end, XtfEnd::unknown);
+    EXPECT_EQ(xtf_seen(said("xc: error: panic: xc_dom_compat_check: guest type xen-3.0-x86_32p not "
+                            "supported by xen kernel, sorry: Invalid kernel\n"),
+                       "step")
+                  .end,
+              XtfEnd::skip);
 }
 
 TEST(XtfWords, ADeathOfDom0OrOfQemuIsNoEvidence) {

@@ -120,7 +120,9 @@ void Xen::build(Domain& d, const Wish& wish) {
     const int store_port = xc_evtchn_alloc_unbound(control_, d.id, 0);
     check(store_port, "xc_evtchn_alloc_unbound");
     std::unique_ptr<xc_dom_image, decltype(&xc_dom_release)> dom(
-        xc_dom_allocate(control_, nullptr, nullptr), &xc_dom_release);
+        xc_dom_allocate(control_, wish.command_line.empty() ? nullptr : wish.command_line.c_str(),
+                        nullptr),
+        &xc_dom_release);
     if (!dom)
         throw std::runtime_error("xc_dom_allocate");
     const bool pv = wish.kind == Kind::pv;

@@ -20,6 +20,7 @@ const char* to_string(Kind);
 struct Wish {
     Kind kind = Kind::pv;
     std::string kernel;
+    std::string command_line;
     unsigned memory_mib = 16;
     unsigned vcpus = 1;
     bool hap = true;       // where the machine has it

@@ -29,7 +29,7 @@ constexpr char usage[] =
     "xlp-qa-guest await TEXT                          until each sees this extra version\n"
     "xlp-qa-guest destroy                             end them all\n"
     "xlp-qa-guest run KIND KERNEL [KEY=NUMBER...]     run one to its end; its console\n"
-    "keys: memory (MiB), vcpus, hap, nested, viridian, event-channels, seconds\n";
+    "keys: memory (MiB), vcpus, hap, nested, viridian, event-channels, seconds; cmdline=TEXT\n";
 
 struct Order {
     Wish wish;
@@ -45,6 +45,10 @@ Order parse(const std::vector<std::string>& words) {
     for (std::size_t i = 2; i < words.size(); ++i) {
         const std::size_t equals = words[i].find('=');
         const std::string key = words[i].substr(0, equals);
+        if (key == "cmdline" && equals != std::string::npos) {
+            order.wish.command_line = words[i].substr(equals + 1);
+            continue;
+        }
         const unsigned value = equals == std::string::npos
                                    ? 1
                                    : static_cast<unsigned>(std::stoul(words[i].substr(equals + 1)));

@@ -17,6 +17,7 @@ struct XtfTest {
     bool hap = true;
     bool nested = false;
     unsigned event_channels = 1023;
+    std::string command_line;
 
     std::string label() const { return name + variation + ":" + environment; }
 };
