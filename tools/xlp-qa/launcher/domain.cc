@@ -80,7 +80,11 @@ Domain Xen::start(const Wish& wish) {
     }
     Domain d;
     d.kind = wish.kind;
-    check(xc_domain_create(control_, &d.id, &config), "xc_domain_create");
+    if (const int rc = xc_domain_create(control_, &d.id, &config); rc < 0 && errno == EACCES)
+        throw std::runtime_error("xlp-qa-guest was built for another version of Xen (domctl "
+                                 + std::to_string(XEN_DOMCTL_INTERFACE_VERSION) + ")");
+    else
+        check(rc, "xc_domain_create");
     try {
         configure(d, wish, hap);
         build(d, wish);

@@ -31,6 +31,9 @@ constexpr Untestable untestable[] = {
     {"xsa-451", "", "#XM is not raised"},
     {"xsa-470", "", "#XM is not raised"},
     {"swint-emulation", "", "the error code of int n"},
+    {"selftest", "pv", "the error code of int n"}, // how PV user mode gets back
+    {"cpuid-faulting", "pv", "the error code of int n"},
+    {"pv-iopl", "pv", "the error code of int n"},
     {"memop-seg", "", "segment limits"},
     {"fpu-exception-emulation", "", "#MF and #XM are not raised"},
 };
