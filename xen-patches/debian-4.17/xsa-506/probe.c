@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Shows whether XSA-506 (CVE-2026-62433) is open: does the hypervisor carry out a device-model
- * operation although the caller handed over fewer buffers than that operation has?
+ * Shows whether the hypervisor is vulnerable to XSA-506 (CVE-2026-62433): does it execute a
+ * device-model operation although the caller passed fewer buffers than that operation needs?
  *
- * It makes an HVM domain without memory or toolstack, turns dirty logging on for it, and issues
+ * It creates an HVM domain without memory or toolstack, turns dirty logging on for it, and issues
  * dm_op in pairs: an honest call, which leaves its buffer list behind on the hypervisor's stack,
- * then the same call with a buffer missing. Where the hole is open, the second call is served from
- * what the first left behind. A pair travels in one multicall, so that nothing runs in between.
+ * then the same call with a buffer missing. A vulnerable hypervisor serves the second call from
+ * what the first left behind. Each pair is one multicall, so that nothing runs in between.
  *
  * Runs in dom0, as root, with /dev/xen/privcmd. Needs Xen's public headers to compile (libxen-dev).
- * The argument is the state in which it runs: the hole should be closed when "applied" (and without
- * an argument), open in any other. Exit status: 0 as it should be, 1 not so, 2 cannot tell.
+ * The argument is the state in which it runs: the hypervisor should be fixed when "applied" (and
+ * without an argument), vulnerable otherwise. Prints the verdict, then what each check saw. Exit
+ * status: 0 as expected, 1 not as expected, 2 cannot tell.
  */
 #define _GNU_SOURCE
 #define __XEN_TOOLS__ 1
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +33,7 @@
 
 #include <xen/sys/privcmd.h>
 
-enum { closed = 0, open_hole = 1, cannot_tell = 2 };
+enum { fixed = 0, vulnerable = 1, cannot_tell = 2 };
 /* An interrupt between the two calls of a pair changes what the stack holds: look again. */
 enum { looks = 8 };
 
@@ -52,6 +54,18 @@ static long hypercall(uint64_t op, uint64_t a, uint64_t b, uint64_t c) {
     long rc = ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
 
     return rc < 0 ? -(long)errno : rc;
+}
+
+/* What the checks saw, a line each; printed below the verdict. */
+static char seen[512];
+
+static void saw(const char* format, ...) {
+    size_t length = strlen(seen);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(seen + length, sizeof(seen) - length, format, args);
+    va_end(args);
 }
 
 static const char* word(long rc) {
@@ -133,18 +147,18 @@ static int no_buffer(domid_t dom) {
         rc = one_fewer(dom, 1, &honest);
     }
     if (honest) {
-        printf("no buffer at all: cannot tell, an honest call fails: %s\n", word(honest));
+        saw("no buffer at all: cannot tell, the honest call failed: %s\n", word(honest));
         return cannot_tell;
     }
     if (rc == -ENODATA) {
-        printf("no buffer at all: refused (%s)\n", word(rc));
-        return closed;
+        saw("no buffer at all: refused (%s)\n", word(rc));
+        return fixed;
     }
     if (rc == 0)
-        printf("no buffer at all: carried out, with the buffer of the call before\n");
+        saw("no buffer at all: executed with the previous call's buffer\n");
     else
-        printf("no buffer at all: %s, after a look at a buffer that was never given\n", word(rc));
-    return open_hole;
+        saw("no buffer at all: %s, after reading a buffer that was never passed\n", word(rc));
+    return vulnerable;
 }
 
 /*
@@ -192,21 +206,21 @@ static int leak(domid_t dom) {
     for (int i = 0; i < looks && found != secret; i++) {
         found = search(dom, secret, &rc, &honest);
         if (honest || (rc != -EFAULT && rc != -EINVAL)) {
-            printf("one buffer of two: cannot tell: %s, %s\n", word(honest), word(rc));
+            saw("one buffer of two: cannot tell: %s, %s\n", word(honest), word(rc));
             return cannot_tell;
         }
         if (found == 0) {
-            printf("one buffer of two: refused whatever is asked (%s)\n", word(rc));
-            return closed;
+            saw("one buffer of two: always refused (%s)\n", word(rc));
+            return fixed;
         }
     }
-    printf("one buffer of two: leaked 0x%" PRIx32 " from the hypervisor's stack%s\n", found,
-           found == secret ? ", what the call before left there" : "");
-    return open_hole;
+    saw("one buffer of two: leaked 0x%" PRIx32 " from the hypervisor's stack%s\n", found,
+        found == secret ? ", left there by the previous call" : "");
+    return vulnerable;
 }
 
 int main(int argc, char** argv) {
-    const int wanted = argc < 2 || !strcmp(argv[1], "applied") ? closed : open_hole;
+    const int wanted = argc < 2 || !strcmp(argv[1], "applied") ? fixed : vulnerable;
     const char* step = "";
     int first, second, verdict;
     long dom;
@@ -232,11 +246,13 @@ int main(int argc, char** argv) {
     second = leak((domid_t)dom);
     domctl(XEN_DOMCTL_destroydomain, (domid_t)dom);
 
-    verdict = first == open_hole || second == open_hole ? open_hole
-              : first == closed && second == closed     ? closed
-                                                        : cannot_tell;
-    printf("XSA-506: %s\n", verdict == closed      ? "closed"
-                            : verdict == open_hole ? "open"
-                                                   : "cannot tell");
+    verdict = first == vulnerable || second == vulnerable ? vulnerable
+              : first == fixed && second == fixed         ? fixed
+                                                          : cannot_tell;
+    printf("XSA-506: %s\n%s",
+           verdict == fixed        ? "fixed"
+           : verdict == vulnerable ? "vulnerable"
+                                   : "cannot tell",
+           seen);
     return verdict == cannot_tell ? cannot_tell : verdict != wanted;
 }
