@@ -33,13 +33,13 @@ TEST_F(VerbTest, StatusAnswersTheQuestion) {
     const Ran critical = xlp({"status", "--monitor"});
     EXPECT_EQ(critical.code, 2);
     EXPECT_EQ(critical.out,
-              "XLP CRITICAL - 1 payloads in effect, 1 missing: XSA-2 | payloads=1 missing=1\n");
+              "XLP CRITICAL - 1 payloads applied, 1 missing: XSA-2 | payloads=1 missing=1\n");
     for (const auto& [advisory, code, how] : std::vector<std::tuple<std::string, int, std::string>>{
              {"XSA-1", 0, "fixed by one"},
              {"XSA-2", 1, "needs two"},
              {"XSA-3", 0, "fixed in this build"},
-             {"XSA-4", 0, "does not concern this build: Arm only"},
-             {"XSA-5", 4, "nobody"}}) {
+             {"XSA-4", 0, "does not affect this build: Arm only"},
+             {"XSA-5", 4, "no information"}}) {
         const Ran r = xlp({"status", advisory});
         EXPECT_EQ(r.code, code) << advisory;
         EXPECT_THAT(r.out, HasSubstr(how));

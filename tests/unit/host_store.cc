@@ -116,7 +116,7 @@ TEST_F(VerbTest, AtBootTheSwitchesAreHeeded) {
     EXPECT_TRUE(xen.entries.empty());
     ASSERT_TRUE(write_file(root.paths.kernel_command_line(), "root=/dev/x xlp=offline\n"));
     xen.identity.command_line = "dom0_mem=1G xlp=off";
-    EXPECT_THAT(xlp({"sync", "--boot"}).out, HasSubstr("hypervisor's command line"));
+    EXPECT_THAT(xlp({"sync", "--boot"}).out, HasSubstr("hypervisor command line"));
     EXPECT_TRUE(xen.entries.empty());
     xen.identity.command_line.clear();
     configure("sync-at-boot = false\n");

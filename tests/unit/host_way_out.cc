@@ -101,7 +101,7 @@ TEST_F(WayOut, LoadOfWhatIsInEffectIsDone) {
     ASSERT_EQ(xlp({"load", f}).code, 0);
     const Ran r = xlp({"load", f});
     EXPECT_EQ(r.code, 0);
-    EXPECT_EQ(r.out, "a: in effect already\n");
+    EXPECT_EQ(r.out, "a: already applied\n");
     EXPECT_EQ(xlp({"load", f, file("b", on("b", id("a")))}).code, 0);
     EXPECT_THAT(xen.stack, ElementsAre("a", "b"));
 }

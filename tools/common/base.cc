@@ -28,14 +28,14 @@ Result<Base> read_manifest(const fs::path& folder) {
     if (!j)
         return fail(j);
     if (!*j)
-        return fail(fault("base.missing", "This folder is no base: it has no base.json.",
-                          "`xlp-build base list' names the bases that are there.", folder));
+        return fail(fault("base.missing", "This directory is not a base: it has no base.json.",
+                          "`xlp-build base list' lists the existing bases.", folder));
     Base b;
     b.folder = folder;
     try {
         const Json& d = **j;
         if (d.at("base") != 1)
-            return fail(fault("base.malformed", "Its form is not 1.", {}, file));
+            return fail(fault("base.malformed", "Its format version is not 1.", {}, file));
         b.name = d.at("name").get<std::string>();
         b.branch = d.at("branch").get<std::string>();
         b.version = d.at("version").get<std::string>();
@@ -100,8 +100,8 @@ Result<Base> open_base(const std::string& given) {
         return read_manifest(fs::absolute(given).lexically_normal());
     const fs::path folder = bases_folder() / given;
     if (!is_base_name(given) || !fs::is_directory(folder, ignored))
-        return fail(fault("base.missing", fmt::format("There is no base `{}'.", given),
-                          "`xlp-build base list' names those that are there.", bases_folder()));
+        return fail(fault("base.missing", fmt::format("There is no base named `{}'.", given),
+                          "`xlp-build base list' lists the existing bases.", bases_folder()));
     return read_manifest(folder);
 }
 

@@ -22,9 +22,9 @@ namespace {
 constexpr const char* complete_mark = ".complete";
 
 Finding unusable(const fs::path& path, int error) {
-    return environment(
-        "cache.unusable", fmt::format("Cannot write to the cache: {}.", std::strerror(error)),
-        "Name a folder for the cache that can be written to.", {.file = path.string()});
+    return environment("cache.unusable",
+                       fmt::format("Cannot write to the cache: {}.", std::strerror(error)),
+                       "Specify a writable directory for the cache.", {.file = path.string()});
 }
 
 void mark_used(const fs::path& path) {

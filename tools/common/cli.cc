@@ -39,7 +39,7 @@ namespace {
 po::options_description common_options() {
     po::options_description d("Common options");
     d.add_options()("help,h", "show this help and exit")("version", "show the version and exit")(
-        "json", "print one JSON document on stdout and nothing else there")(
+        "json", "print one JSON document, and nothing else, on stdout")(
         "quiet,q", "print errors and warnings only")("verbose,v", "more detail (repeatable)")(
         "color", po::value<std::string>()->default_value("auto")->value_name("WHEN"),
         "auto, always or never");
@@ -81,9 +81,10 @@ std::string tool_help(const Tool& tool) {
                                 tool.name, tool.summary);
     for (const Verb& v : tool.verbs)
         s += fmt::format("  {:<12} {}\n", v.name, v.summary);
-    s += fmt::format("\n`{0} VERB --help' tells more. `{0} --version' prints the version.\n"
-                     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 bad input, "
-                     "4 environment, 5 internal fault.\n",
+    s += fmt::format("\n"
+                     "`{0} VERB --help' describes a verb. `{0} --version' prints the version.\n"
+                     "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 bad input, 4 environment, 5 "
+                     "internal error.\n",
                      tool.name);
     return s;
 }
@@ -174,7 +175,7 @@ int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) 
     try {
         result = verb.run(vm, out, doc, findings);
     } catch (const std::bad_alloc&) {
-        result = fail(environment("memory", "There is not enough memory."));
+        result = fail(environment("memory", "Out of memory."));
     } catch (const std::exception& e) {
         result = fail(internal_fault("internal", fmt::format("Unexpected: {}.", e.what())));
     }
@@ -193,7 +194,7 @@ int run_verb(const Tool& tool, const Verb& verb, std::vector<std::string> args) 
 int dispatch(const Tool& tool, int argc, char** argv) {
     std::vector<std::string> args(argv, argv + argc);
     if (args.size() < 2)
-        return usage_error(tool, nullptr, Output({}), "No verb was given.");
+        return usage_error(tool, nullptr, Output({}), "No verb given.");
     const std::string verb = args[1];
     if (verb == "--help" || verb == "-h" || verb == "help") {
         std::cout << tool_help(tool);
@@ -215,7 +216,7 @@ int dispatch(const Tool& tool, int argc, char** argv) {
     if (it == tool.verbs.end()) {
         Common c;
         c.json = std::find(args.begin(), args.end(), "--json") != args.end();
-        return usage_error(tool, nullptr, Output(c), fmt::format("There is no verb `{}'.", verb));
+        return usage_error(tool, nullptr, Output(c), fmt::format("Unknown verb `{}'.", verb));
     }
     return run_verb(tool, *it, {args.begin() + 2, args.end()});
 }
@@ -224,9 +225,9 @@ int dispatch(const Tool& tool, int argc, char** argv) {
 
 Verb with_base(Verb v, std::map<std::string, std::string> base_files) {
     v.base_files = std::move(base_files);
-    v.options.add_options()("base", po::value<std::string>()->value_name("NAME|DIR"),
-                            "a base (xlp-build base list): stands for the options that name its "
-                            "files");
+    v.options.add_options()(
+        "base", po::value<std::string>()->value_name("NAME|DIR"),
+        "a base (see xlp-build base list): replaces the options that name its files");
     return v;
 }
 
@@ -316,8 +317,9 @@ int run(const Tool& tool, int argc, char** argv) {
     if (std::cout)
         return code;
     Common plain;
-    Output(plain).findings({environment("output", "The output could not be written.",
-                                        "Is the disk full, or the reader gone?")});
+    Output(plain).findings(
+        {environment("output", "The output could not be written.",
+                     "The disk may be full, or the reader of the output may have exited.")});
     return code ? code : static_cast<int>(Failure::environment);
 }
 

@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 Finding cannot_start(const std::string& program, int error) {
     return environment("process.start",
                        fmt::format("Cannot start `{}': {}.", program, std::strerror(error)),
-                       error == ENOENT ? "Install it, or name another program." : "");
+                       error == ENOENT ? "Install it, or specify another program." : "");
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& strings) {

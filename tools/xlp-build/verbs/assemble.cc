@@ -30,8 +30,8 @@ Result<elf::BuildId> depends_of(const po::variables_map& vm) {
     const std::string given = vm["depends"].as<std::string>();
     auto id = from_hex(given);
     if (!id || id->empty())
-        return fail(wrong_usage(
-            fmt::format("--depends takes a build-id in hexadecimal, not `{}'.", given)));
+        return fail(
+            wrong_usage(fmt::format("--depends takes a hexadecimal build-id, not `{}'.", given)));
     return *id;
 }
 
@@ -53,23 +53,21 @@ Result<std::vector<diff::Bound>> bound_of(const po::variables_map& vm) {
 void add_payload_options(po::options_description& options) {
     const auto list = [] { return po::value<Strings>(); };
     options.add_options()("xen-version", po::value<std::string>()->value_name("VERSION"),
-                          "version, if xen-syms does not tell it")(
+                          "Xen version, if xen-syms does not contain it")(
         "depends", po::value<std::string>()->value_name("BUILD_ID"),
-        "payload that this one is applied on top of (default: the hypervisor)")(
+        "build-id of the payload that this one goes on top of (default: the hypervisor)")(
         "allow", list()->value_name("CODE[:NAME]"),
-        "accept a refusal of this code, or of this code for one function or datum (repeatable)")(
+        "accept refusals with this code, or only for one function or variable (repeatable)")(
         "leave-out", list()->value_name("FUNCTION"),
-        "let this function keep its old code, although it changed (repeatable)")(
+        "let this changed function keep its old code (repeatable)")(
         "bind", list()->value_name("NEW=OLD"),
-        "this variable or function of the patched source is that one of the hypervisor "
-        "(repeatable)");
+        "bind variable or function NEW of the patched source to the hypervisor's OLD (repeatable)");
 }
 
 Result<pipeline::Options> read_payload_options(const po::variables_map& vm, std::string name) {
     if (!good_name(name))
-        return fail(wrong_usage("A payload's name has up to 127 characters, without "
-                                "slashes and control characters, and does not begin with a dot or "
-                                "a dash."));
+        return fail(wrong_usage("A payload's name has up to 127 characters, contains no slashes or "
+                                "control characters, and does not begin with a dot or a dash."));
     auto depends = depends_of(vm);
     if (!depends)
         return fail(depends);

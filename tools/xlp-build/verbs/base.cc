@@ -159,7 +159,7 @@ Result<void> run_base(const po::variables_map& vm, const cli::Output& out, Json&
         return fail(wrong_usage(
             fmt::format("base takes add, list, export, import or remove, not `{}'.", action)));
     if (!vm.count("from"))
-        return fail(wrong_usage("base import takes the archive with --from."));
+        return fail(wrong_usage("base import needs the archive: --from FILE."));
     auto base = import_base(text(vm, "from"), text(vm, "name"), guard.token());
     if (!base)
         return fail(base);
@@ -174,21 +174,21 @@ cli::Verb base_verb() {
     cli::Verb v;
     v.name = "base";
     v.arguments = "add|list|export|import|remove [NAME]";
-    v.summary = "keep what payloads for one hypervisor are built from under one name";
+    v.summary = "manage bases: the files that payloads for one hypervisor are built from";
     v.positional = {"action", "name"};
     const auto one = [] { return po::value<std::string>(); };
     v.options.add_options()("action", one()->required(), "")("name", one(), "")(
         "from", one()->value_name("PATH"),
-        "add: a folder that has the files, as scripts/fetch-xen makes one; import: the archive")(
-        "git", one()->value_name("DIR"), "add: a clone of xen.git, to build the hypervisor from")(
-        "ref", one()->value_name("REVISION"), "add: the revision to build: RELEASE-4.20.1")(
+        "add: a directory with the files, such as scripts/fetch-xen creates; import: the archive")(
+        "git", one()->value_name("DIR"), "add: a clone of xen.git to build the hypervisor from")(
+        "ref", one()->value_name("REVISION"), "add: the revision to build, such as RELEASE-4.20.1")(
         "source", one()->value_name("DIR"), "add: the source")("config", one()->value_name("FILE"),
                                                                "add: the configuration")(
-        "xen-syms", one()->value_name("FILE"), "add: the symbols")(
-        "xen", one()->value_name("FILE"), "add: the hypervisor, for nested runs")(
-        "kernel", one()->value_name("FILE"),
-        "add: dom0's kernel, for nested runs")("cc", one()->default_value("gcc")->value_name("CC"),
-                                               "add: the compiler that built it; may hold flags")(
+        "xen-syms", one()->value_name("FILE"), "add: the symbol file")(
+        "xen", one()->value_name("FILE"), "add: the hypervisor image, for nested runs")(
+        "kernel", one()->value_name("FILE"), "add: the dom0 kernel, for nested runs")(
+        "cc", one()->default_value("gcc")->value_name("CC"),
+        "add: the compiler that built it; may include flags")(
         "make", po::value<std::vector<std::string>>()->value_name("VAR=VALUE"),
         "add: a variable for Xen's make; repeatable")("cache", one()->value_name("DIR"),
                                                       "default: ~/.cache/xlp")(

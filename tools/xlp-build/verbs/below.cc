@@ -58,15 +58,14 @@ Result<fs::path> find_patch(const manifest::Input& patch, const fs::path& payloa
         other = at;
     }
     const std::string remedy =
-        fmt::format("Name it: --below {}=PATCH.", payload.filename().string());
+        fmt::format("Specify it: --below {}=PATCH.", payload.filename().string());
     if (!other.empty())
-        return fail(
-            bad_input("below.other-patch",
-                      fmt::format("The payload was built from another {} than this.", patch.file),
-                      remedy, {.file = other.string()}));
+        return fail(bad_input("below.other-patch",
+                              fmt::format("The payload was built from a different {}.", patch.file),
+                              remedy, {.file = other.string()}));
     return fail(bad_input("below.no-patch",
-                          fmt::format("The payload was built from {}, which is neither beside it "
-                                      "nor beside the patches on top.",
+                          fmt::format("The payload was built from {}, which is neither next to it "
+                                      "nor next to the new patches.",
                                       patch.file),
                           remedy, {.file = payload.string()}));
 }
@@ -83,8 +82,8 @@ Result<void> find_patches(Given& given, const manifest::Manifest& m, const fs::p
     if (given.patches.empty())
         return fail(bad_input(
             "below.no-patch",
-            "There is no manifest beside the payload that says which patch it was built from.",
-            fmt::format("Name it: --below {}=PATCH.", given.payload.filename().string()),
+            "There is no manifest next to the payload to say which patch it was built from.",
+            fmt::format("Specify it: --below {}=PATCH.", given.payload.filename().string()),
             {.file = given.payload.string()}));
     return {};
 }
@@ -94,7 +93,8 @@ Result<Below> read(const po::variables_map& vm, const fs::path* folder) {
     if (!vm.count("below"))
         return below;
     if (vm.count("depends"))
-        return fail(wrong_usage("With --below there is no --depends: it is the topmost payload."));
+        return fail(wrong_usage("--below and --depends exclude each other: the payload depends on "
+                                "the topmost --below."));
     for (const std::string& option : vm["below"].as<Strings>()) {
         Given given = split(option);
         auto bytes = read_file(given.payload);
@@ -107,11 +107,10 @@ Result<Below> read(const po::variables_map& vm, const fs::path* folder) {
             if (auto ok = find_patches(given, *about, *folder); !ok)
                 return fail(ok);
         if (!about->partial.empty())
-            below.findings.push_back(
-                warning("below.partial",
-                        "This payload is a part of its fix only. What it leaves out is taken for "
-                        "fixed by what is built on top of it.",
-                        {}, {.file = given.payload.string()}));
+            below.findings.push_back(warning("below.partial",
+                                             "This payload is a partial fix. A payload built on "
+                                             "top of it assumes that what it leaves out is fixed.",
+                                             {}, {.file = given.payload.string()}));
         below.inputs.push_back(
             {"below", given.payload.filename().string(), manifest::sha256_hex(*bytes)});
         below.payloads.push_back({pipeline::upload_name(given.payload), std::move(*bytes)});
@@ -124,8 +123,8 @@ Result<Below> read(const po::variables_map& vm, const fs::path* folder) {
 
 void add_below_option(po::options_description& options) {
     options.add_options()("below", po::value<Strings>()->value_name("PAYLOAD[=PATCH,...]"),
-                          "a payload that is applied already (repeatable, from the bottom up), "
-                          "with its patches if its manifest cannot tell");
+                          "a payload that is already applied (repeatable, from the bottom up), "
+                          "with its patches if its manifest does not name them");
 }
 
 Result<Below> read_below(const po::variables_map& vm, const fs::path& folder) {

@@ -41,7 +41,7 @@ Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
     std::error_code error;
     const bool folders = fs::is_directory(original, error);
     if (folders != fs::is_directory(patched, error))
-        return fail(wrong_usage("ORIG and PATCHED must be two objects or two folders."));
+        return fail(wrong_usage("ORIG and PATCHED must be two objects or two directories."));
     if (!folders)
         return std::vector<pipeline::ObjectPair>{
             {original.filename().string(), {}, original, patched}};
@@ -58,7 +58,8 @@ Result<std::vector<pipeline::ObjectPair>> pairs_of(const fs::path& original,
             differing.push_back(std::move(pair));
     }
     if (differing.empty())
-        return fail(refusal("select.nothing-changed", "The objects of both folders are the same."));
+        return fail(
+            refusal("select.nothing-changed", "The objects in both directories are identical."));
     return differing;
 }
 
@@ -106,13 +107,12 @@ cli::Verb diff_verb() {
     cli::Verb v;
     v.name = "diff";
     v.arguments = "ORIG PATCHED --xen-syms FILE -o FILE";
-    v.summary = "Build a payload from two objects, or two trees of objects.";
+    v.summary = "build a payload from two objects, or two trees of objects";
     v.options.add_options()("orig", po::value<std::string>()->required(),
                             "")("patched", po::value<std::string>()->required(), "")(
         "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
         "symbol file of the hypervisor that runs on the host")(
-        "output,o", po::value<std::string>()->required()->value_name("FILE"),
-        "where the payload goes");
+        "output,o", po::value<std::string>()->required()->value_name("FILE"), "output file");
     add_payload_options(v.options);
     add_below_option(v.options);
     v.positional = {"orig", "patched"};

@@ -45,9 +45,9 @@ Result<void> check_version(const Request& request, const xen::Image& image) {
     if (source->major == v.major && source->minor == v.minor)
         return {};
     return fail(bad_input("source.other-version",
-                          fmt::format("The source is that of Xen {}.{}, the hypervisor is {}.",
+                          fmt::format("The source is Xen {}.{}, but the hypervisor is {}.",
                                       source->major, source->minor, v.text()),
-                          "Give the source that the hypervisor was built from.",
+                          "Use the source that the hypervisor was built from.",
                           {request.source.string(), {}, {}, 0}));
 }
 
@@ -205,7 +205,7 @@ cli::Verb payload_verb() {
     v.name = "payload";
     v.arguments = "--base NAME|DIR PATCH... [-o FILE]\n"
                   "       xlp-build payload --source DIR --xen-syms FILE PATCH... [-o FILE]";
-    v.summary = "build a payload from patches, which are applied in their order";
+    v.summary = "build a payload from patches, applied in the order given";
     v.positional = {"patch..."};
     add_request_options(v.options);
     add_payload_options(v.options);
@@ -214,16 +214,17 @@ cli::Verb payload_verb() {
     const auto one = [] { return po::value<std::string>(); };
     v.options.add_options()("xen-syms", one()->required()->value_name("FILE"),
                             "symbol file of the hypervisor that runs on the host")(
-        "output,o", one()->value_name("FILE"), "where the payload goes (default: NAME.livepatch)")(
-        "name", one()->value_name("NAME"), "payload's name (default: that of the first patch)")(
+        "output,o", one()->value_name("FILE"), "output file (default: NAME.livepatch)")(
+        "name", one()->value_name("NAME"),
+        "the payload's name (default: the name of the first patch)")(
         "advisory", list()->value_name("XSA-NNN"), "advisory that the patch fixes (repeatable)")(
         "cve", list()->value_name("CVE-..."), "CVE that the patch fixes (repeatable)")(
         "title", one()->value_name("TEXT"),
-        "one line for people")("supersedes", list()->value_name("PAYLOAD|BUILD_ID"),
-                               "payload whose fixes this one contains (repeatable)")(
-        "explain", "say of everything in the payload why it is there")(
-        "report", one()->value_name("FILE.html"), "also write a page about the payload")(
-        "keep", one()->value_name("DIR"), "keep the compiled objects there");
+        "one-line description")("supersedes", list()->value_name("PAYLOAD|BUILD_ID"),
+                                "payload whose fixes this one contains (repeatable)")(
+        "explain", "show why each item is in the payload")(
+        "report", one()->value_name("FILE.html"), "also write an HTML report about the payload")(
+        "keep", one()->value_name("DIR"), "keep the compiled objects in DIR");
     v.examples =
         "  xlp-build payload --base debian-12 xsa480.patch --advisory XSA-480\n"
         "  xlp-build payload --source xen-4.17.5 --config xen.config --xen-syms xen-syms-4.17 \\\n"

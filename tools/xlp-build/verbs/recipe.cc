@@ -42,7 +42,7 @@ Result<void> check(const po::variables_map& vm, const cli::Output& out, Json& do
     InterruptGuard guard;
     const Strings given = strings(vm, "file");
     if (given.empty())
-        return fail(wrong_usage("recipe check takes recipes, or folders of them."));
+        return fail(wrong_usage("recipe check takes recipes, or directories of them."));
     const auto recipes = read_all(given, findings);
     if (vm.count("git"))
         for (const AdvisoryRecipe& r : recipes)
@@ -51,9 +51,9 @@ Result<void> check(const po::variables_map& vm, const cli::Output& out, Json& do
     if (has_errors(findings))
         return {};
     if (recipes.empty())
-        return fail(bad_input("recipe.none", "There are no recipes in it.",
-                              "A recipe is a file xsa-NNN.json.", {given.front(), {}, {}, 0}));
-    out.text(fmt::format("{} recipe{}, no fault", recipes.size(), recipes.size() == 1 ? "" : "s"));
+        return fail(bad_input("recipe.none", "It contains no recipes.",
+                              "Recipes are files named xsa-NNN.json.", {given.front(), {}, {}, 0}));
+    out.text(fmt::format("{} recipe{}, no errors", recipes.size(), recipes.size() == 1 ? "" : "s"));
     return {};
 }
 
@@ -118,7 +118,7 @@ Result<ImportRequest> request_of(const po::variables_map& vm) {
             request.git.advisories.insert(n);
     }
     if (request.files.empty() && request.git.clone.empty())
-        return fail(wrong_usage("recipe import takes files as they were published, or --git."));
+        return fail(wrong_usage("recipe import takes published files, or --git."));
     return request;
 }
 
@@ -170,26 +170,27 @@ cli::Verb recipe_verb() {
     cli::Verb v;
     v.name = "recipe";
     v.arguments = "check|list|import [FILE|DIR...]";
-    v.summary = "advisories as facts: check, list, or make them from what is published";
+    v.summary =
+        "manage recipes (advisories as data): check, list, or import them from published files";
     v.positional = {"action", "file..."};
     const auto many = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
     v.options.add_options()("action", one()->required(), "")("file", many(), "")(
-        "git", one()->value_name("DIR"), "a clone of xen.git; only read")(
+        "git", one()->value_name("DIR"), "a clone of xen.git; never modified")(
         "branch", many()->value_name("X.Y"),
         "import: only these branches (repeatable; default: 4.17 and later)")(
         "advisory", many()->value_name("XSA-N[..XSA-M]"),
         "import --git: only these advisories (repeatable)")(
         "since", one()->default_value("2016-01-01")->value_name("DAY"),
-        "import --git: commits of master from this day on")(
-        "hypervisor", "import: only what touches the hypervisor")(
+        "import --git: commits on master since this day")(
+        "hypervisor", "import: only advisories that affect the hypervisor")(
         "patches", one()->value_name("DIR"),
-        "import: the folder of the patches as published; they are hashed, or checked")(
+        "import: directory of the patches as published, to hash or to check")(
         "newest", one()->value_name("X.Y"),
-        "import: the newest stable branch when the advisory came out, for `xen-unstable - Xen "
+        "import: the newest stable branch when the advisory was published, for `xen-unstable - Xen "
         "X.Y.x'")("output,o", one()->value_name("DIR"),
                   "import: write DIR/xsa-NNN.json (default: print)")(
-        "replace", "import: do not keep what was added by hand to a recipe that is there");
+        "replace", "import: discard manual additions to existing recipes");
     v.examples = "  xlp-build recipe check xen-patches/recipes --git xen.git\n"
                  "  xlp-build recipe import --git xen.git --advisory XSA-480 -o recipes\n"
                  "  xlp-build recipe import advisory-494.txt --patches xsa494 -o recipes\n";

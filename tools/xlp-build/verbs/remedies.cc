@@ -17,13 +17,13 @@ struct Hint {
 constexpr Hint hints[] = {
     {"source, configuration and symbol file", "--source, --config, --xen-syms"},
     {"source and symbol file", "--source, --xen-syms"},
-    {"configuration of this very hypervisor", "--config"},
+    {"configuration of this exact hypervisor", "--config"},
     {"Compile with", "--cc", "match."},
     {"allow this refusal", "--allow CODE:NAME"},
     {"eave it out", "--leave-out FUNCTION"},
     {"bind it to the hypervisor's", "--bind NEW=OLD"},
-    {"Name the version", "--xen-version"},
-    {"Name the payload below", "--below FILE"},
+    {"Specify the version", "--xen-version"},
+    {"Specify the payload below", "--below FILE"},
 };
 
 } // namespace

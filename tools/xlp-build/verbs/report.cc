@@ -38,12 +38,11 @@ cli::Verb report_verb() {
     cli::Verb v;
     v.name = "report";
     v.arguments = "PAYLOAD --xen-syms FILE -o FILE.html";
-    v.summary = "write one HTML page about a payload";
+    v.summary = "write an HTML report about a payload";
     v.options.add_options()("payload", po::value<std::string>()->required(), "")(
         "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
         "symbol file of the hypervisor that runs on the host")(
-        "output,o", po::value<std::string>()->required()->value_name("FILE"),
-        "where the page goes");
+        "output,o", po::value<std::string>()->required()->value_name("FILE"), "output file");
     v.positional = {"payload"};
     v.examples = "  xlp-build report xsa480.livepatch --xen-syms xen-syms-4.17 -o xsa480.html\n";
     v.run = run_report;

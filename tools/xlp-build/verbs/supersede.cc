@@ -27,9 +27,9 @@ Result<Superseded> read_superseded(const cli::po::variables_map& vm) {
         } else if (auto id = from_hex(given); id && !id->empty()) {
             all.build_ids.push_back(hex(*id));
         } else {
-            return fail(wrong_usage(fmt::format("--supersedes takes a payload or a build-id in "
-                                                "hexadecimal; `{}' is neither.",
-                                                given)));
+            return fail(wrong_usage(fmt::format(
+                "--supersedes takes a payload or a hexadecimal build-id; `{}' is neither.",
+                given)));
         }
     }
     return all;
@@ -57,15 +57,15 @@ Findings check_superseded(const Superseded& all, const std::vector<std::string>&
         if (!functions.empty())
             found.push_back(
                 warning("supersede.function",
-                        fmt::format("It replaces {}, and the payload that supersedes it does not.",
+                        fmt::format("It replaces {}; the payload that supersedes it does not.",
                                     fmt::join(functions, ", ")),
-                        "Check that all its patches are among those given.", {.file = m.file}));
+                        "Check that all of its patches were given.", {.file = m.file}));
         if (!unclaimed.empty())
-            found.push_back(
-                warning("supersede.advisory",
-                        fmt::format("It fixes {}; the payload that supersedes it does not say so.",
-                                    fmt::join(unclaimed, ", ")),
-                        "Name the advisory (--advisory).", {.file = m.file}));
+            found.push_back(warning(
+                "supersede.advisory",
+                fmt::format("It fixes {}; the payload that supersedes it does not claim to.",
+                            fmt::join(unclaimed, ", ")),
+                "Specify the advisory (--advisory).", {.file = m.file}));
     }
     return found;
 }

@@ -20,7 +20,7 @@ std::string line_of(const Unit& u) {
     if (u.assembly)
         notes += "; assembly";
     if (u.init_only)
-        notes += "; gone once Xen has started";
+        notes += "; freed once Xen has booted";
     if (u.boot_code)
         notes += "; runs before Xen";
     return fmt::format("{:<36} {}", u.object, notes);
@@ -49,11 +49,10 @@ Result<void> run_units(const cli::po::variables_map& vm, const cli::Output& out,
         doc["unchanged"].push_back(to_json(u));
         out.detail(line_of(u));
     }
-    out.text(
-        fmt::format("{} of {} units of Xen {} would be compiled; {} more see a changed file and "
-                    "use nothing that differs.",
-                    plan->units.size(), plan->trees.original_recipes.size(),
-                    plan->trees.version.text(), plan->unchanged.size()));
+    out.text(fmt::format("{} of {} units of Xen {} would be compiled; {} more include a changed "
+                         "file but use nothing that differs.",
+                         plan->units.size(), plan->trees.original_recipes.size(),
+                         plan->trees.version.text(), plan->unchanged.size()));
     return {};
 }
 

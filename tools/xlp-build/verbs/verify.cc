@@ -28,7 +28,7 @@ Result<VerifyInputs> read_inputs(const po::variables_map& vm) {
         const std::string text = vm["xen-version"].as<std::string>();
         given.version = xen::parse_version(text);
         if (!given.version)
-            return fail(wrong_usage(fmt::format("`{}' is no version, such as 4.17.5.", text)));
+            return fail(wrong_usage(fmt::format("`{}' is not a version such as 4.17.5.", text)));
     }
     Findings findings;
     auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.version);
@@ -98,14 +98,14 @@ cli::Verb verify_verb() {
     o.add_options()("xen-syms", text()->required()->value_name("FILE"),
                     "symbol file of the hypervisor")(
         "below", po::value<std::vector<std::string>>()->value_name("PAYLOAD"),
-        "a payload that is applied already; repeatable, from the bottom upwards")(
+        "a payload that is already applied (repeatable, from the bottom up)")(
         "xen-version", text()->value_name("VERSION"),
-        "version of the hypervisor, if the symbol file does not tell, or to ask for another")(
+        "Xen version, if the symbol file does not contain it, or to check against another")(
         "efi-map", text()->value_name("FILE"),
         "xen.efi.map of the same build")("payload", text()->required(), "the payload");
     cli::Verb v{"verify",
                 "PAYLOAD --xen-syms FILE [--below PAYLOAD...] [OPTIONS]",
-                "say what the hypervisor would do with a payload",
+                "predict what the hypervisor would do with a payload",
                 o,
                 {"payload"},
                 "  xlp-build verify fix.livepatch --xen-syms xen-syms-4.17-amd64\n",

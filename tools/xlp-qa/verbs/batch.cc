@@ -28,8 +28,9 @@ Result<std::vector<fs::path>> expand_folders(const std::vector<fs::path>& argume
             if (entry.path().extension() == ".livepatch")
                 inside.push_back(entry.path());
         if (inside.empty())
-            return fail(bad_input("qa.no-payloads", "There is no file *.livepatch in this folder.",
-                                  {}, {a.string(), {}, {}, 0}));
+            return fail(bad_input("qa.no-payloads",
+                                  "There is no *.livepatch file in this directory.", {},
+                                  {a.string(), {}, {}, 0}));
         std::sort(inside.begin(), inside.end());
         files.insert(files.end(), inside.begin(), inside.end());
     }

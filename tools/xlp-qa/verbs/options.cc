@@ -33,8 +33,8 @@ Result<fs::path> find_xlp(const std::string& given) {
     if (!given.empty()) {
         if (is_program(given))
             return fs::path(given);
-        return fail(
-            bad_input("qa.no-xlp", "This is no program.", "Check --xlp.", {given, {}, {}, 0}));
+        return fail(bad_input("qa.no-xlp", "This is not an executable program.", "Check --xlp.",
+                              {given, {}, {}, 0}));
     }
     std::error_code error;
     fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
@@ -44,8 +44,8 @@ Result<fs::path> find_xlp(const std::string& given) {
             return (here / way).lexically_normal();
     if (fs::path found = in_path("xlp"); !found.empty())
         return found;
-    return fail(environment("qa.no-xlp", "The tool xlp, which runs in dom0, is not found.",
-                            "Build it, or give it with --xlp FILE."));
+    return fail(environment("qa.no-xlp", "The tool xlp, which runs in dom0, was not found.",
+                            "Build it, or specify it with --xlp FILE."));
 }
 
 // The launcher of guests; nothing when there is none, as where libxen-dev was missing.
@@ -65,36 +65,38 @@ fs::path find_launcher(const std::string& given) {
 po::options_description machine_options() {
     po::options_description d("Options");
     auto text = [] { return po::value<std::string>(); };
-    d.add_options()                                                                              //
-        ("xen", text()->required()->value_name("FILE"), "hypervisor: xen.gz, or the ELF in it")  //
-        ("xen-syms", text()->required()->value_name("FILE"), "its symbol file; same build-id")   //
-        ("kernel", text()->required()->value_name("FILE"), "dom0 kernel: vmlinuz, or a vmlinux") //
+    d.add_options() //
+        ("xen", text()->required()->value_name("FILE"),
+         "hypervisor: xen.gz, or the ELF file in it") //
+        ("xen-syms", text()->required()->value_name("FILE"),
+         "its symbol file, with the same build-id")                                           //
+        ("kernel", text()->required()->value_name("FILE"), "dom0 kernel: vmlinuz or vmlinux") //
         ("modules", text()->value_name("DIR"),
-         "lib/modules/VERSION of the kernel; default: beside it") //
+         "lib/modules/VERSION of the kernel; default: next to it") //
         ("xlp", text()->value_name("FILE"),
-         "the xlp that runs in dom0; default: beside xlp-qa, in its build tree, or in PATH")      //
-        ("busybox", text()->value_name("FILE"), "a static busybox; default: in PATH")             //
+         "the xlp that runs in dom0; default: next to xlp-qa, in its build tree, or in PATH")     //
+        ("busybox", text()->value_name("FILE"), "a static busybox; default: from PATH")           //
         ("qemu", text()->default_value("qemu-system-x86_64")->value_name("FILE"), "the emulator") //
         ("cache", text()->value_name("DIR"), "default: $XDG_CACHE_HOME/xlp or ~/.cache/xlp")      //
         ("junit", text()->value_name("FILE"), "also write JUnit XML")                             //
-        ("serial", text()->value_name("FILE"), "also write all that came over the serial line")   //
+        ("serial", text()->value_name("FILE"), "also write the serial console log")               //
         ("cycles", po::value<unsigned>()->default_value(2)->value_name("N"),
-         "how often to apply and revert") //
+         "how many times to apply and revert") //
         ("cpus", po::value<unsigned>()->default_value(1)->value_name("N"),
-         "processors of the machine; more than one make it slower")            //
-        ("no-snapshot", "boot each time, in place of restoring a saved state") //
+         "number of CPUs of the machine; more than one is slower")        //
+        ("no-snapshot", "always boot instead of restoring a saved state") //
         ("timeout", po::value<unsigned>()->default_value(120)->value_name("SECONDS"),
-         "without any output, the hypervisor is held to hang") //
+         "seconds without output before the hypervisor counts as hung") //
         ("limit", po::value<unsigned>()->default_value(1800)->value_name("SECONDS"),
-         "for one run as a whole")                                                  //
-        ("xen-args", text()->value_name("TEXT"), "added to Xen's command line")     //
-        ("kernel-args", text()->value_name("TEXT"), "added to dom0's command line") //
+         "limit for one run as a whole")                                               //
+        ("xen-args", text()->value_name("TEXT"), "appended to Xen's command line")     //
+        ("kernel-args", text()->value_name("TEXT"), "appended to dom0's command line") //
         ("accel", text()->default_value("auto")->value_name("kvm|tcg"),
-         "hardware or emulation; auto: hardware where it nests") //
+         "hardware or emulation; auto: hardware if it supports nesting") //
         ("cpu", text()->value_name("MODEL"),
-         "QEMU's name for the processor; default: qemu64,+svm,+npt, or host with kvm") //
+         "QEMU CPU model; default: qemu64,+svm,+npt, or host with kvm") //
         ("launcher", text()->value_name("FILE"),
-         "the xlp-qa-guest that starts guests in dom0; default: installed with xlp-qa");
+         "the xlp-qa-guest that starts guests in dom0; default: the one installed with xlp-qa");
     return d;
 }
 
@@ -119,8 +121,9 @@ Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress&
     assets.launcher = find_launcher(cli::text(vm, "launcher"));
     const bool needs_launcher = vm.count("guest") || vm.count("xtf");
     if (assets.launcher.empty() && needs_launcher)
-        return fail(environment("qa.no-launcher", "The program xlp-qa-guest is not found.",
-                                "Build xlp with libxen-dev installed, or give --launcher FILE."));
+        return fail(
+            environment("qa.no-launcher", "The program xlp-qa-guest was not found.",
+                        "Build xlp with libxen-dev installed, or specify --launcher FILE."));
     Settings settings;
     settings.accelerator = cli::text(vm, "accel");
     settings.cpu = cli::text(vm, "cpu");
@@ -166,8 +169,8 @@ Json machine_json(const Testbed& bed) {
 }
 
 std::string machine_line(const Testbed& bed) {
-    return fmt::format("machine by {} ({}), processor {}", bed.accelerator().name,
-                       bed.accelerator().why, bed.cpu());
+    return fmt::format("machine: {} ({}), CPU {}", bed.accelerator().name, bed.accelerator().why,
+                       bed.cpu());
 }
 
 Result<std::vector<Payload>> read_payloads(const std::vector<fs::path>& files) {

@@ -59,7 +59,7 @@ void append_probes(std::vector<std::string>& out, const Outcome& o) {
 
 std::string death_line(const Death& d) {
     const char* what = d.kind == DeathKind::dom0_crash ? "dom0 died"
-                       : d.kind == DeathKind::hang     ? "the hypervisor hangs"
+                       : d.kind == DeathKind::hang     ? "the hypervisor hung"
                        : d.kind == DeathKind::emulator ? "QEMU failed"
                                                        : "the hypervisor died";
     return fmt::format("{}: {}{}{}", what, d.reason, d.place.empty() ? "" : ", at ", d.place);
@@ -100,7 +100,7 @@ std::vector<std::string> text_lines(const Outcome& o, bool all) {
         }
     }
     if (skipped)
-        out.push_back(fmt::format("  skipped the {} steps after that", skipped));
+        out.push_back(fmt::format("  skipped the {} steps after it", skipped));
     append_probes(out, o);
     if (o.death)
         out.push_back(death_line(*o.death));

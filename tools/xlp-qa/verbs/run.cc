@@ -32,8 +32,8 @@ Result<Plan> plan_of(const po::variables_map& vm) {
 Result<std::vector<XtfTest>> tests_of(const po::variables_map& vm) {
     const std::vector<std::string> wanted = cli::strings(vm, "test");
     if (wanted.empty() != !vm.count("xtf"))
-        return fail(
-            wrong_usage("--xtf and --test belong together.", "Give --xtf DIR --test NAME[:ENV]."));
+        return fail(wrong_usage("--xtf and --test must be used together.",
+                                "Specify --xtf DIR --test NAME[:ENV]."));
     return wanted.empty() ? std::vector<XtfTest>() : find_xtf_tests(cli::text(vm, "xtf"), wanted);
 }
 
@@ -61,7 +61,7 @@ void tell_pauses(const Outcome& o, const Output& out, Json& doc) {
     if (pauses.empty())
         return;
     doc["longest_pause_ms"] = std::move(pauses);
-    out.text("longest pause of a guest:" + text);
+    out.text("longest guest pause:" + text);
 }
 
 } // namespace

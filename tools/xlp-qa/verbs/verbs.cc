@@ -30,19 +30,19 @@ cli::Verb run_verb(int cancel) {
     auto options = machine_options();
     add_payload_argument(options, true);
     options.add_options()("probe", po::value<std::string>()->value_name("FILE"),
-                          "a script or program, run in dom0 with the state (before, applied, "
-                          "reverted) as argument; exit code 0: as expected")(
-        "file", list()->value_name("FILE"), "a further file for the probe's folder (repeatable)")(
+                          "a script or program to run in dom0, with the state (before, applied, "
+                          "reverted) as its argument; exit code 0: as expected")(
+        "file", list()->value_name("FILE"), "another file for the probe's directory (repeatable)")(
         "guest", list()->value_name("FILE[,KEY=VALUE...]"),
-        "a guest that lives through every step (repeatable); keys: kind (pv, pvh, hvm), number, "
+        "a guest that runs through every step (repeatable); keys: kind (pv, pvh, hvm), number, "
         "memory, vcpus")("xtf", po::value<std::string>()->value_name("DIR"),
-                         "a built XTF")("test", list()->value_name("NAME[:ENV]"),
-                                        "its test that the payloads are proven by (repeatable)");
+                         "a built XTF tree")("test", list()->value_name("NAME[:ENV]"),
+                                             "the XTF test that proves the payloads (repeatable)");
     return on_base(
         {"run",
          "PAYLOAD... --base NAME|DIR [OPTIONS]\n"
          "       xlp-qa run PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
-         "try payloads (several: a stack) in a real hypervisor under QEMU",
+         "test one payload, or a stack of several, in a real hypervisor under QEMU",
          options,
          {"payload..."},
          "  xlp-qa run fix.livepatch --base debian-12\n"
@@ -55,10 +55,10 @@ cli::Verb batch_verb(int cancel) {
     auto options = machine_options();
     add_payload_argument(options, true);
     options.add_options()("jobs,j", po::value<unsigned>()->default_value(2)->value_name("N"),
-                          "machines at the same time");
+                          "number of machines in parallel");
     return on_base({"batch",
                     "DIR|PAYLOAD... --xen FILE --xen-syms FILE --kernel FILE [OPTIONS]",
-                    "try many payloads, each on a fresh machine",
+                    "test many payloads, each on a fresh machine",
                     options,
                     {"payload..."},
                     {},
@@ -69,13 +69,13 @@ cli::Verb xtf_verb(int cancel) {
     auto options = machine_options();
     add_payload_argument(options, false);
     options.add_options()("xtf", po::value<std::string>()->required()->value_name("DIR"),
-                          "a built XTF")("all", "every test there is")(
-        "test", list()->value_name("NAME[:ENV]"), "this test (repeatable)");
+                          "a built XTF tree")("all", "run every test")(
+        "test", list()->value_name("NAME[:ENV]"), "run this test (repeatable)");
     return on_base(
         {"xtf",
          "[PAYLOAD...] --xtf DIR --all|--test NAME --xen FILE --xen-syms FILE --kernel FILE "
          "[OPTIONS]",
-         "run XTF on a hypervisor, without and with payloads",
+         "run XTF on a hypervisor, with and without payloads",
          options,
          {"payload..."},
          {},
@@ -86,7 +86,7 @@ cli::Verb xtf_verb(int cancel) {
 
 cli::Tool make_tool(int cancel) {
     return {"xlp-qa",
-            "try live patches in a real hypervisor, without hardware",
+            "test live patches in a real hypervisor, without special hardware",
             {run_verb(cancel), batch_verb(cancel), xtf_verb(cancel)}};
 }
 

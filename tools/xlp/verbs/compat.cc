@@ -26,11 +26,11 @@ void help() {
     std::cerr << "xen-livepatch: live patching tool (xlp " << cli::version() << ")\n"
               << "Usage: xen-livepatch [--force] <command> [args] [command-flags]\n"
                  "  help                     this help\n"
-                 "  list                     the payloads that are uploaded\n"
-                 "  upload <name> <file>     upload <file> under <name>, of up to 127 bytes\n"
-                 "  apply <name> [--nodeps]  put <name> into effect\n"
-                 "  revert <name>            take <name> out of effect\n"
-                 "  replace <name>           put <name> into effect in place of all others\n"
+                 "  list                     list the uploaded payloads\n"
+                 "  upload <name> <file>     upload <file> as <name> (up to 127 bytes)\n"
+                 "  apply <name> [--nodeps]  apply <name>\n"
+                 "  revert <name>            revert <name>\n"
+                 "  replace <name>           apply <name> in place of all others\n"
                  "  unload <name>            remove <name>\n"
                  "  load <file> [--nodeps]   upload and apply <file>, named after the file\n";
 }

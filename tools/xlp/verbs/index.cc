@@ -54,8 +54,8 @@ public:
         if (auto given = with_reason("reboot", Answer::Kind::reboot); !given)
             return fail(given);
         if (index_.xen_build_id.empty())
-            return fail(wrong_usage("Of which hypervisor? Name payloads, or its build-id with "
-                                    "--xen."));
+            return fail(
+                wrong_usage("No hypervisor specified: pass payloads, or its build-id with --xen."));
         return std::move(index_);
     }
 
@@ -68,7 +68,7 @@ private:
             if (!b)
                 return fail(b);
             if (!index_.xen_build_id.empty() && index_.xen_build_id != b->about.xen_build_id)
-                return fail(refusal("index.other-xen", "It is for another hypervisor.", {},
+                return fail(refusal("index.other-xen", "It is for a different hypervisor.", {},
                                     {file, {}, {}, 0}));
             index_.xen_build_id = b->about.xen_build_id;
             index_.xen_version = b->about.xen_version;
@@ -114,7 +114,7 @@ private:
 
 Result<void> make(const po::variables_map& vm, const cli::Output& out, Json& doc) {
     if (vm["action"].as<std::string>() != "make")
-        return fail(wrong_usage("`xlp index' knows make."));
+        return fail(wrong_usage("`xlp index' takes make."));
     auto index = Maker(vm).run();
     if (!index)
         return fail(index);
@@ -147,7 +147,7 @@ Result<void> make(const po::variables_map& vm, const cli::Output& out, Json& doc
 cli::Verb index_verb(const Machine&) {
     cli::Verb v{"index",
                 "make [PAYLOAD...] --serial N -o FILE",
-                "make the index of what one hypervisor needs",
+                "write the index of what one hypervisor needs",
                 po::options_description("Index"),
                 {"action", "file..."},
                 "  xlp index make *.livepatch --serial 1 --not-concerned 'XSA-9=Arm only' "
@@ -156,20 +156,22 @@ cli::Verb index_verb(const Machine&) {
     v.options.add_options()("action", po::value<std::string>()->required())("file",
                                                                             po::value<Words>())(
         "output,o", po::value<std::string>()->default_value("index.json")->value_name("FILE"),
-        "where to; its signature beside it, as FILE.sig")(
+        "output file; the signature goes to FILE.sig")(
         "serial", po::value<std::uint64_t>()->required()->value_name("N"),
-        "greater than that of the index before")(
+        "serial number, greater than the previous index's")(
         "minimum-serial", po::value<std::uint64_t>()->default_value(0)->value_name("N"),
-        "hosts that see it believe no index below it any more")(
+        "lowest serial that hosts accept once they have seen this index")(
         "days", po::value<unsigned>()->default_value(30)->value_name("N"),
-        "how long it is valid")("xen", po::value<std::string>()->value_name("BUILD_ID"),
-                                "of which hypervisor, where no payload says so")(
-        "in-build", po::value<Words>()->value_name("ADVISORY"), "fixed in this build")(
-        "not-concerned", po::value<Words>()->value_name("ADVISORY=WHY"),
-        "does not concern this build")("reboot", po::value<Words>()->value_name("ADVISORY=VERSION"),
-                                       "cannot be live-patched; that version has the fix")(
-        "revoke", po::value<Words>()->value_name("SHA256"), "a payload that must not be applied")(
-        "key", po::value<std::string>()->value_name("FILE"), "signs it");
+        "validity in days")("xen", po::value<std::string>()->value_name("BUILD_ID"),
+                            "build-id of the hypervisor, if no payload is given")(
+        "in-build", po::value<Words>()->value_name("ADVISORY"),
+        "advisory that is fixed in this build")("not-concerned",
+                                                po::value<Words>()->value_name("ADVISORY=WHY"),
+                                                "advisory that does not affect this build")(
+        "reboot", po::value<Words>()->value_name("ADVISORY=VERSION"),
+        "advisory that cannot be live-patched, and the version that fixes it")(
+        "revoke", po::value<Words>()->value_name("SHA256"), "payload that must not be applied")(
+        "key", po::value<std::string>()->value_name("FILE"), "private key to sign it with");
     v.run = [](const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
         return make(vm, out, doc);
     };

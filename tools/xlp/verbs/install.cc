@@ -89,10 +89,10 @@ Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
     }
     auto session = open_session(machine, settings);
     if (!session) {
-        findings.push_back(note("verify.offline",
-                                "No hypervisor can be asked, so it is not known whether the "
-                                "payload fits one.",
-                                "Give its symbol file with --xen-syms."));
+        findings.push_back(
+            note("verify.offline",
+                 "No hypervisor is available, so whether the payload fits was not checked.",
+                 "Specify the hypervisor's symbol file with --xen-syms."));
         return t;
     }
     t.identity = session->identity;
@@ -152,7 +152,7 @@ Result<void> verify(const Machine& machine, const po::variables_map& vm, const c
 
 void add_store_option(po::options_description& o) {
     o.add_options()("store", po::value<std::string>()->value_name("DIR"),
-                    "where the payloads are (/usr/lib/xen-livepatch)");
+                    "the payload store (/usr/lib/xen-livepatch)");
 }
 
 std::filesystem::path store_folder(const Machine& machine, const Config& config,
@@ -165,7 +165,7 @@ std::filesystem::path store_folder(const Machine& machine, const Config& config,
 cli::Verb install_verb(const Machine& machine) {
     cli::Verb v{"install",
                 "FILE...",
-                "put payloads into the host's store, for sync to apply",
+                "add payloads to the host's store, for sync to apply",
                 po::options_description("Install"),
                 {"file..."},
                 "  xlp install *.livepatch && xlp sync\n",

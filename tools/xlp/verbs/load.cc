@@ -28,7 +28,7 @@ struct Request {
 };
 
 void add_file_options(po::options_description& o) {
-    o.add_options()("force", "go on where the checks before the upload would refuse");
+    o.add_options()("force", "continue even if the pre-upload checks fail");
     add_action_options(o);
 }
 
@@ -107,7 +107,7 @@ void leave_out_loaded(Request& r, const Stack& host, const cli::Output& out, Jso
             ++i;
             continue;
         }
-        out.text(printable(r.names[i]) + ": in effect already");
+        out.text(printable(r.names[i]) + ": already applied");
         doc["already"].push_back(printable(r.names[i]));
         r.bundles.erase(r.bundles.begin() + static_cast<std::ptrdiff_t>(i));
         r.names.erase(r.names.begin() + static_cast<std::ptrdiff_t>(i));
@@ -172,7 +172,7 @@ struct Bring {
 cli::Verb upload_verb(const Machine& machine) {
     cli::Verb v{"upload",
                 "NAME FILE",
-                "bring a payload into the hypervisor, without effect yet",
+                "upload a payload to the hypervisor without applying it",
                 po::options_description("Upload"),
                 {"name", "file"},
                 "  xlp upload xsa-999 xsa-999.livepatch && xlp apply xsa-999\n",
@@ -191,13 +191,13 @@ cli::Verb upload_verb(const Machine& machine) {
 cli::Verb load_verb(const Machine& machine) {
     cli::Verb v{"load",
                 "FILE...",
-                "upload and apply payloads in order: all of them, or none",
+                "upload and apply payloads in order, all or none",
                 po::options_description("Load"),
                 {"file..."},
                 "  xlp load first.livepatch second.livepatch\n",
                 {}};
     v.options.add_options()("file", po::value<std::vector<std::string>>()->required())(
-        "nodeps", "do not check what they stack on, only the hypervisor");
+        "nodeps", "check only that they fit the hypervisor, not what they depend on");
     add_file_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
                        Findings& findings) {

@@ -26,8 +26,8 @@ Finding held_back(const Bundle& b, const Hold& h) {
     if (!h.after_crash())
         return warning("store.held", "It is held back by /etc/xlp/hold.d.", {}, at);
     return refusal("sync.held",
-                   fmt::format("The host went down without a shutdown while {} was on trial ({}), "
-                               "so it is left out, with all that stacks on it.",
+                   fmt::format("The host went down without a shutdown during the trial period of "
+                               "{} ({}), so it is held back, with everything that depends on it.",
                                h.name.empty() ? "it" : printable(h.name), printable(h.when)),
                    "Find out why: a power cut, or a crash? To apply it again: `xlp sync "
                    "--after-crash'.",
@@ -50,7 +50,7 @@ void leave_out_revoked(Offer& offer, const manifest::Index& index, Findings& fin
         if (!index.revokes(b.blob->sha256))
             return false;
         offer.left_out.push_back(b.about.build_id);
-        findings.push_back(warning("store.revoked", "Its publisher has revoked it.",
+        findings.push_back(warning("store.revoked", "Its publisher revoked it.",
                                    "Remove it from the store.", {b.file, {}, {}, 0}));
         return true;
     });

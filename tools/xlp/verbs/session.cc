@@ -19,24 +19,24 @@ tl::unexpected<Findings> usage(std::string why) {
 
 void add_connection_options(cli::po::options_description& o) {
     o.add_options()("via", cli::po::value<std::string>()->default_value("auto")->value_name("WAY"),
-                    "auto, libxenctrl or privcmd: how the hypervisor is reached");
+                    "how to reach the hypervisor: auto, libxenctrl or privcmd");
 }
 
 void add_action_options(cli::po::options_description& o) {
     add_connection_options(o);
     o.add_options()("timeout",
                     cli::po::value<std::string>()->default_value("30ms")->value_name("TIME"),
-                    "for the processors to come together, first attempt (ns, us, ms, s)")(
+                    "time for the CPUs to rendezvous, first attempt (ns, us, ms, s)")(
         "timeout-limit", cli::po::value<std::string>()->value_name("TIME"),
-        "for the processors to come together, any attempt (250ms, or rendezvous-limit)")(
+        "maximum time for the CPUs to rendezvous, any attempt (250ms, or rendezvous-limit)")(
         "attempts", cli::po::value<unsigned>()->default_value(8)->value_name("N"),
-        "how often a busy or timed-out action is tried; the time doubles with each")(
+        "how many times to try an action that is busy or times out; the time doubles with each")(
         "wait", cli::po::value<std::string>()->default_value("3s")->value_name("TIME"),
-        "how long beyond the timeout to wait for an end to be reported")(
+        "how long to wait for the result, beyond the timeout")(
         "lock", cli::po::value<std::string>()->value_name("FILE"),
-        "the lock that keeps others from changing this host (/run/xlp.lock)")(
+        "lock file that keeps others from changing this host (/run/xlp.lock)")(
         "lock-wait", cli::po::value<std::string>()->default_value("10s")->value_name("TIME"),
-        "how long to wait for another xlp to end");
+        "how long to wait for another xlp to finish");
 }
 
 Result<Settings> read_settings(const Config& config, const cli::po::variables_map& vm,

@@ -30,7 +30,7 @@ Result<void> settle(const Machine& machine, const po::variables_map& vm, const c
     doc["settled"] = Json::array();
     doc["on_trial"] = Json::array();
     if (!*now) {
-        out.text("Nothing is on trial.");
+        out.text("No payload is in its trial period.");
         return {};
     }
     std::vector<std::string> names;
@@ -66,12 +66,12 @@ Result<void> settle(const Machine& machine, const po::variables_map& vm, const c
 cli::Verb settle_verb(const Machine& machine) {
     cli::Verb v{"settle",
                 "",
-                "end the trial of payloads that have been in effect for long enough",
+                "end the trial period of payloads that have been applied for long enough",
                 po::options_description("Settle"),
                 {},
                 {},
                 {}};
-    v.options.add_options()("now", "whatever the time: at a clean shutdown, or by your word");
+    v.options.add_options()("now", "end it now, however short: at a clean shutdown, or on request");
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
         return settle(machine, vm, out, doc);
     };

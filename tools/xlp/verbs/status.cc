@@ -173,7 +173,7 @@ private:
             doc_["missing"].push_back({{"name", printable(b->about.name)},
                                        {"file", b->file.string()},
                                        {"advisories", b->about.advisories}});
-            text(fmt::format("In the store and not in effect: {} {}", printable(b->about.name),
+            text(fmt::format("In the store but not applied: {} {}", printable(b->about.name),
                              words(b->about.advisories)));
         }
         if (!a.elsewhere.empty())
@@ -184,15 +184,15 @@ private:
         doc_["stack"] = Json::array();
         doc_["idle"] = Json::array();
         if (host.applied.empty())
-            text("No payload is in effect.");
+            text("No payload is applied.");
         else
-            text(host.order_known ? "In effect, bottom first:" : "In effect, order unknown:");
+            text(host.order_known ? "Applied, bottom first:" : "Applied, order unknown:");
         for (const Installed& i : host.applied) {
             doc_["stack"].push_back(entry(i));
             text("  " + line(i));
         }
         if (!host.idle.empty())
-            text("Uploaded, without effect:");
+            text("Uploaded, not applied:");
         for (const Installed& i : host.idle) {
             doc_["idle"].push_back(entry(i));
             text("  " + line(i));
@@ -233,22 +233,22 @@ private:
                                     {"name", printable(h.name)},
                                     {"when", printable(h.when)}});
         if (holds.after_crash())
-            findings_.push_back(warning("status.crash",
-                                        "The host went down while payloads were on trial, so they "
-                                        "are held back.",
-                                        "Find out why: a power cut, or a crash? To apply them "
-                                        "again: `xlp sync --after-crash'."));
+            findings_.push_back(warning(
+                "status.crash",
+                "The host went down during the trial period of payloads, so they are held back.",
+                "Find out why: a power cut, or a crash? To apply them "
+                "again: `xlp sync --after-crash'."));
         std::error_code ec;
         doc_["interrupted"] = std::filesystem::exists(machine_.paths.journal(), ec);
         if (doc_["interrupted"] == true)
             findings_.push_back(warning("status.interrupted",
-                                        "An operation was interrupted, or is under way.",
-                                        "The next xlp that changes something repairs it."));
+                                        "An operation was interrupted or is in progress.",
+                                        "The next xlp command that changes the host repairs it."));
         doc_["on_trial"] = Json::array();
         if (auto trial = Trial(machine_.paths).current(); trial && *trial)
             for (const OnTrial& p : (*trial)->payloads) {
                 doc_["on_trial"].push_back(printable(p.name));
-                text("On trial: " + printable(p.name));
+                text("In trial period: " + printable(p.name));
             }
         doc_["last_sync"] = nullptr;
         if (const auto last = last_sync(machine_.paths))
@@ -266,7 +266,8 @@ private:
     // For one advisory: safe 0, not 1, nobody knows 4.
     void answer(const Assessment& a, const std::string& advisory) {
         const Standing* s = a.find(advisory);
-        Standing nothing{advisory, {}, Standing::State::unknown, "nobody here knows of it"};
+        Standing nothing{
+            advisory, {}, Standing::State::unknown, "no information about it on this host"};
         if (!s)
             s = &nothing;
         doc_["asked"] = {{"advisory", printable(s->advisory)},
@@ -304,10 +305,10 @@ private:
     static Finding not_protected(const Assessment& a) {
         const bool only_reboot = !a.open.empty() && a.open.size() == a.reboot.size();
         return refusal("status.not-protected",
-                       a.open.empty() ? "Payloads of the store are not in effect."
+                       a.open.empty() ? "Payloads in the store are not applied."
                                       : "Not protected against " + words(a.open) + ".",
-                       only_reboot ? "Reboot to the hypervisor that has the fix."
-                                   : "`xlp sync' puts what the store has into effect.");
+                       only_reboot ? "Reboot into a hypervisor that has the fix."
+                                   : "`xlp sync' applies what the store has.");
     }
 
     const Machine& machine_;
@@ -336,10 +337,10 @@ std::string plugin_line(const Json& doc) {
     std::string s = fmt::format("XLP {}", words_of[code]);
     const auto count = [&](const char* key) { return doc.contains(key) ? doc[key].size() : 0; };
     if (!doc.contains("stack"))
-        return s + " - the hypervisor cannot be asked";
+        return s + " - the hypervisor cannot be reached";
     if (code == 1)
-        return s + " - payloads are held back, or an operation did not end: see `xlp status'";
-    s += fmt::format(" - {} payloads in effect", count("stack"));
+        return s + " - payloads are held back, or an operation did not finish: see `xlp status'";
+    s += fmt::format(" - {} payloads applied", count("stack"));
     if (count("missing"))
         s += fmt::format(", {} missing", count("missing"));
     if (count("open"))
@@ -354,16 +355,16 @@ std::string plugin_line(const Json& doc) {
 cli::Verb status_verb(const Machine& machine) {
     cli::Verb v{"status",
                 "[ADVISORY]",
-                "tell whether this host is protected, and by what",
+                "show whether this host is protected, and by what",
                 po::options_description("Status"),
                 {"advisory"},
                 "  xlp status --prometheus /var/lib/prometheus/node-exporter/xlp.prom\n",
                 {}};
     v.options.add_options()("advisory", po::value<std::string>())(
-        "monitor", "one line and the exit codes of monitoring plugins: 0 protected, 1 "
-                   "protected and something to look at, 2 not protected, 3 unknown")(
+        "monitor", "print one line, with monitoring-plugin exit codes: 0 protected, 1 protected "
+                   "but needs attention, 2 not protected, 3 unknown")(
         "prometheus", po::value<std::string>()->value_name("FILE"),
-        "also write the metrics for a textfile collector");
+        "also write metrics for a textfile collector");
     add_store_option(v.options);
     add_connection_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,

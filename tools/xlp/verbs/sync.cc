@@ -37,9 +37,9 @@ std::string switched_off(const Machine& machine, const Config& config, const Ide
         return "sync-at-boot is false in xlp.conf";
     auto kernel = read_text_if_there(machine.paths.kernel_command_line());
     if (kernel && *kernel && has_word(**kernel, "xlp=off"))
-        return "the kernel's command line has xlp=off";
+        return "the kernel command line has xlp=off";
     if (has_word(xen.command_line, "xlp=off"))
-        return "the hypervisor's command line has xlp=off";
+        return "the hypervisor command line has xlp=off";
     return {};
 }
 
@@ -189,7 +189,7 @@ struct Sync {
     std::string summary(const Choice& choice) const {
         if (choice.chain.empty())
             return "The store has nothing for this hypervisor.";
-        return fmt::format("In effect as the store says: {}.",
+        return fmt::format("Applied, as in the store: {}.",
                            choice.chain.size() == 1
                                ? printable(choice.chain[0]->about.name)
                                : fmt::format("{} payloads", choice.chain.size()));
@@ -221,8 +221,8 @@ struct Sync {
             if (is_veto(failure_)) {
                 wishes.replace = false;
                 findings.push_back(warning("sync.no-replace",
-                                           "A payload's hooks forbid to exchange the stack in one "
-                                           "step, so it is reverted first."));
+                                           "A payload's hooks prevent replacing the stack in "
+                                           "one step, so it is reverted first."));
                 continue;
             }
             told = true; // the reasons; what follows is what can be had without it
@@ -258,16 +258,16 @@ struct Sync {
 cli::Verb sync_verb(const Machine& machine) {
     cli::Verb v{"sync",
                 "",
-                "bring the running hypervisor to what the store says",
+                "make the running hypervisor match the store",
                 po::options_description("Sync"),
                 {},
                 "  xlp sync --dry-run\n",
                 {}};
-    v.options.add_options()("dry-run", "only print what would be done")(
-        "prune", "take out of effect what the store does not have")(
-        "downgrade", "go back to a payload that a running one supersedes")(
-        "after-crash", "apply what was held back because the host went down under it")(
-        "boot", "as the system's service does: heed xlp=off and sync-at-boot");
+    v.options.add_options()("dry-run", "only print the plan")(
+        "prune", "also revert what the store does not have")(
+        "downgrade", "go back to a payload that an applied one supersedes")(
+        "after-crash", "apply what was held back after a crash")(
+        "boot", "as the boot service does: honour xlp=off and sync-at-boot");
     add_store_option(v.options);
     add_action_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,

@@ -28,13 +28,13 @@ std::string status_text(const Status& s) {
 const char* summary_of(Action a) {
     switch (a) {
     case Action::apply:
-        return "put a payload that is uploaded into effect";
+        return "apply an uploaded payload";
     case Action::revert:
-        return "take the payload on top of the stack out of effect";
+        return "revert the topmost payload";
     case Action::unload:
-        return "remove a payload that is not in effect";
+        return "unload a payload that is not applied";
     case Action::replace:
-        return "put a payload into effect in place of all others, in one step";
+        return "apply a payload in place of all others, in one step";
     }
     return "";
 }
@@ -69,10 +69,10 @@ Result<void> check_replace(const Snapshot& host, const std::string& name) {
     if (others.empty())
         return {};
     return fail(refusal("host.applied-already",
-                        fmt::format("It is applied already, together with {}: the hypervisor "
-                                    "replaces only with a payload that is not.",
+                        fmt::format("It is already applied, together with {}: the hypervisor can "
+                                    "only replace with a payload that is not applied.",
                                     others),
-                        "Revert the others from the top instead.", {{}, printable(name), {}, 0}));
+                        "Revert the others instead, from the top.", {{}, printable(name), {}, 0}));
 }
 
 Result<void> act(const Machine& machine, Action action, const po::variables_map& vm,
@@ -136,7 +136,7 @@ Json to_json(const Payload& p) {
 
 cli::Verb list_verb(const Machine& machine) {
     cli::Verb v{
-        "list", "", "show the payloads in the hypervisor", po::options_description("List"), {},
+        "list", "", "list the payloads in the hypervisor", po::options_description("List"), {},
         {},     {}};
     add_connection_options(v.options);
     v.run = [&machine](const po::variables_map& vm, const Output& out, Json& doc,
@@ -178,10 +178,11 @@ cli::Verb action_verb(const Machine& machine, Action action) {
                 {}};
     v.options.add_options()("name", po::value<std::string>()->required());
     if (action == Action::apply)
-        v.options.add_options()("nodeps", "do not check what it stacks on, only the hypervisor");
+        v.options.add_options()("nodeps",
+                                "check only that it fits the hypervisor, not what it depends on");
     add_action_options(v.options);
     if (action == Action::replace)
-        v.options.add_options()("force", "go on although a failure could not be undone");
+        v.options.add_options()("force", "proceed even if a failure could not be undone");
     v.run = [&machine, action](const po::variables_map& vm, const Output& out, Json& doc,
                                Findings& findings) -> Result<void> {
         return act(machine, action, vm, out, doc, findings);
@@ -191,7 +192,7 @@ cli::Verb action_verb(const Machine& machine, Action action) {
 
 cli::Tool tool(const Machine& machine) {
     return {"xlp",
-            "live-patches the running Xen hypervisor",
+            "live-patch the running Xen hypervisor",
             {list_verb(machine), upload_verb(machine), action_verb(machine, Action::apply),
              action_verb(machine, Action::revert), action_verb(machine, Action::unload),
              action_verb(machine, Action::replace), load_verb(machine), install_verb(machine),
