@@ -74,13 +74,14 @@ Result<void> Decomposer::attach(const elf::Section& table) {
     const std::size_t size = xen::table_entry_size(table, version_);
     auto odd = [&](std::string why) {
         return fail(refusal("atom.odd-table", std::move(why),
-                            "This Xen version may lay the table out in another way; check that "
-                            "source and symbol file belong together.",
+                            "This Xen version may lay out the table differently; check that source "
+                            "and symbol file belong together.",
                             {o_.name(), std::string(table.name), {}, 0}));
     };
     if (table.size % size)
-        return odd(fmt::format("{} has {} bytes, which is no multiple of its {}-byte entries.",
-                               table.name, table.size, size));
+        return odd(
+            fmt::format("{} has {} bytes, which is not a multiple of its {}-byte entry size.",
+                        table.name, table.size, size));
     for (std::uint64_t begin = 0; begin < table.size; begin += size) {
         Entry e;
         e.table = classes_[table.index];
@@ -89,7 +90,7 @@ Result<void> Decomposer::attach(const elf::Section& table) {
         e.references = references(table, begin, begin + size);
         if (e.references.empty() || e.references[0].offset != 0 || e.references[0].atom == no_atom)
             return odd(
-                fmt::format("The entry at {:#x} of {} does not point at code of this object.",
+                fmt::format("The entry at {:#x} of {} does not point to code in this object.",
                             begin, table.name));
         if (e.table == SectionClass::bug_frames && e.references.size() > 1)
             e.line = (e.references[0].line_bits >> 24) << 7 | e.references[1].line_bits >> 24;
@@ -97,7 +98,7 @@ Result<void> Decomposer::attach(const elf::Section& table) {
             aim_at_site(e);
         Atom& owner = m_.atoms_[e.references[0].atom];
         if (!xen::is_code(owner.section_class))
-            return odd(fmt::format("The entry at {:#x} of {} points at {}, which is no code.",
+            return odd(fmt::format("The entry at {:#x} of {} points to {}, which is not code.",
                                    begin, table.name, owner.label()));
         owner.entries.push_back(std::move(e));
     }
@@ -106,8 +107,8 @@ Result<void> Decomposer::attach(const elf::Section& table) {
 
 Result<void> Decomposer::run() {
     if (!o_.relocatable())
-        return fail(bad_input("atom.not-an-object", "This is a linked file, not an object.", {},
-                              {o_.name(), {}, {}, 0}));
+        return fail(bad_input("atom.not-an-object", "This is a linked file, not an object file.",
+                              {}, {o_.name(), {}, {}, 0}));
     classify_sections();
     collect_marks();
     for (const elf::Section& s : o_.sections())

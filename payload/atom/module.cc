@@ -63,7 +63,7 @@ std::string Atom::label() const {
     case xen::SectionClass::replacement:
         return fmt::format("alternative +{:#x}", begin);
     default:
-        return fmt::format("nameless contents +{:#x}", begin);
+        return fmt::format("unnamed contents +{:#x}", begin);
     }
 }
 

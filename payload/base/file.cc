@@ -157,11 +157,11 @@ Finding unreadable(const fs::path& path, int error) {
 Finding unwritable(const fs::path& path, int error) {
     const char* remedy = "";
     if (error == ENOSPC || error == EDQUOT)
-        remedy = "Make room on that file system.";
+        remedy = "Free up space on that file system.";
     else if (error == EACCES || error == EPERM || error == EROFS)
-        remedy = "Check the permissions of the folder.";
+        remedy = "Check the permissions of the directory.";
     else if (error == ENOENT)
-        remedy = "Create the folder first.";
+        remedy = "Create the directory first.";
     return environment("file.unwritable",
                        fmt::format("Cannot write the file: {}.", std::strerror(error)), remedy,
                        {.file = path.string()});
@@ -190,9 +190,8 @@ Result<std::optional<std::string>> read_text_if_there(const fs::path& path, std:
 Result<void> write_file(const fs::path& path, View bytes, WriteOptions options) {
     struct stat there {};
     if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
-        return fail(environment("file.unwritable",
-                                "There is something that is not a regular file at that path.",
-                                "Name another file.", {.file = path.string()}));
+        return fail(environment("file.unwritable", "That path exists and is not a regular file.",
+                                "Use a different path.", {.file = path.string()}));
     const unsigned mode = options.mode & ~current_umask();
     std::string temporary = path.string() + ".XXXXXX";
     Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));

@@ -17,7 +17,7 @@ Result<std::optional<Json>> read_json_if_there(const std::filesystem::path& path
     if (!j.is_object())
         return fail(bad_input("file.damaged",
                               "This file is damaged: it does not hold a JSON object.",
-                              "Look at it and remove it.", {.file = path.string()}));
+                              "Inspect it and remove it.", {.file = path.string()}));
     return std::optional(std::move(j));
 }
 

@@ -8,7 +8,7 @@
 namespace xlp {
 
 Finding interrupted() {
-    return environment("interrupted", "The work was interrupted; nothing was written.");
+    return environment("interrupted", "Interrupted; nothing was written.");
 }
 
 Result<void> for_each(std::size_t count, unsigned jobs, const std::stop_token& stop,

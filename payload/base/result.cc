@@ -35,7 +35,7 @@ Finding environment(std::string code, std::string why, std::string remedy, Where
 
 Finding internal_fault(std::string code, std::string why, Where where) {
     return make(Severity::error, Failure::internal, std::move(code), std::move(why),
-                "This is a fault of xlp: please report it with the command and its inputs.",
+                "This is a bug in xlp: please report it with the command and its inputs.",
                 std::move(where));
 }
 

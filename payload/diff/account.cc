@@ -130,15 +130,14 @@ void Accountant::settle(std::size_t unit, const Atom& a) {
     const bool again = u.state(a.id) == State::added;
     account_.unsettled.push_back(refusal(
         "account.lost",
-        again ? "The hypervisor has a function of this name already, as an alias of another or "
-                "in a file that was not compared: what calls that one would go on calling it."
-              : "It differs after the patch, and nothing that the payload holds brings the "
-                "difference into the running hypervisor.",
-        again
-            ? "Leave it as it is in the original, or let the patch touch the file that defines it "
-              "there, with an empty line for example."
-            : "If the fix does not depend on it, allow this refusal; otherwise bring it into "
-              "effect with a hook (xen-patches/examples), or reboot.",
+        again ? "The hypervisor already has a function of this name, as an alias of another or in "
+                "a file that was not compared: its callers would keep calling it."
+              : "The patch changes it, and nothing in the payload applies that change to the "
+                "running hypervisor.",
+        again ? "Leave it as it is in the original, or make the patch touch the file that defines "
+                "it there, for example by adding an empty line."
+              : "If the fix does not depend on it, allow this refusal; otherwise make the change "
+                "in a hook (xen-patches/examples), or reboot.",
         {u.name, a.label(), u.source, 0}));
 }
 

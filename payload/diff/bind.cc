@@ -33,16 +33,18 @@ Binding Binder::in_image(std::string name) const {
         found = image_.find_added(name);
         if (found.size() > 1)
             return unresolved(
-                fmt::format("the payloads below have {} symbols `{}'", found.size(), name));
+                fmt::format("the payloads below have {} symbols named `{}'", found.size(), name));
         if (!found.empty())
             name = found.front()->name;
     }
     if (found.empty())
-        return unresolved(fmt::format("the hypervisor has no symbol `{}'", name));
+        return unresolved(fmt::format("the hypervisor has no symbol named `{}'", name));
     if (found.front()->address != found.back()->address)
-        return unresolved(fmt::format("the hypervisor has {} symbols `{}'", found.size(), name));
+        return unresolved(
+            fmt::format("the hypervisor has {} symbols named `{}'", found.size(), name));
     if (name.size() > xen::max_symbol_name)
-        return unresolved(fmt::format("the symbol `{}' is longer than Xen's look-up allows", name));
+        return unresolved(
+            fmt::format("the symbol name `{}' is longer than Xen's symbol lookup allows", name));
     Binding b;
     b.kind = Binding::Kind::image;
     b.address = found.front()->address;
@@ -116,8 +118,8 @@ Binding Binder::bind_edge(std::size_t unit, const Reference& r, bool direct) con
         return start;
     if (r.means_end)
         return end;
-    return unresolved(fmt::format("the end of `{}' and the start of `{}' are the same place in the "
-                                  "object, and not in the hypervisor or the payload",
+    return unresolved(fmt::format("the end of `{}' and the start of `{}' are the same address in "
+                                  "the object, but not in the hypervisor or the payload",
                                   before.label(),
                                   program_.units[unit].patched->atom(r.atom).label()));
 }

@@ -100,7 +100,7 @@ std::optional<Difference> Comparison::references_differ(const std::vector<Refere
     for (std::size_t i = 0; i < std::min(o.size(), p.size()); ++i) {
         if (o[i].offset != p[i].offset || o[i].type != p[i].type || o[i].bias != p[i].bias)
             return differ(Difference::What::reference, std::min(o[i].offset, p[i].offset),
-                          "its references lie elsewhere");
+                          "its references are in different places");
         if (!same_target(o[i], p[i]))
             return differ(Difference::What::reference, o[i].offset,
                           fmt::format("it refers to {} instead of {}", target_text(p_, p[i]),
@@ -150,11 +150,11 @@ std::optional<Difference> Comparison::difference(const Atom& o, const Atom& p) {
             first = std::move(d);
     };
     if (o.zero != p.zero)
-        return differ(Difference::What::bytes, 0, "it is initialised in one build only");
+        return differ(Difference::What::bytes, 0, "it is initialised in only one of the builds");
     if (!o.zero) {
         const std::size_t common = std::min(o.bytes.size(), p.bytes.size());
         if (auto at = bytes_differ(o.bytes.first(common), p.bytes.first(common), o.references))
-            keep(differ(Difference::What::bytes, *at, "its code or contents differ"));
+            keep(differ(Difference::What::bytes, *at, "its code or contents changed"));
         keep(references_differ(o.references, p.references));
     }
     if (!first && o.size != p.size)

@@ -77,11 +77,11 @@ Findings check_hooks(const Program& program, const Selection& selection) {
             for (const std::string& call : Reach(program, selection).waiting_calls(*hook))
                 findings.push_back(refusal(
                     "hooks.waits",
-                    fmt::format("This hook of {} leads to {}, which waits for other CPUs. While "
-                                "it runs they stand still with interrupts off: the host hangs.",
+                    fmt::format("This hook of {} leads to {}, which waits for other CPUs. They are "
+                                "stopped with interrupts off while the hook runs: the host hangs.",
                                 array.name, call),
-                    "Do this in a post-apply or post-revert hook, which runs when they have gone "
-                    "on (xen-patches/examples/cpu-bring-up).",
+                    "Do this in a post-apply or post-revert hook, which runs after the CPUs have "
+                    "resumed (xen-patches/examples/cpu-bring-up).",
                     {u.name, program.atom(*hook).label(), u.source, 0}));
         }
     }

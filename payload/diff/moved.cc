@@ -64,7 +64,7 @@ public:
                 if (r.atom != no_atom && !means_the_same(now().patched->atom(r.atom))) {
                     now().states[id] = State::changed;
                     changed(id, {Difference::What::reference, r.offset, r.offset,
-                                 fmt::format("its `{}' is another one",
+                                 fmt::format("its `{}' is a different one",
                                              now().patched->atom(r.atom).label())});
                     break;
                 }

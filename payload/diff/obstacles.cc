@@ -33,11 +33,10 @@ public:
             check_arrays(u);
         }
         if (!something_to_apply_ && !refused_already_ && !has_errors(findings_))
-            findings_.push_back(refusal("select.nothing-changed",
-                                        "The patch changes no code of the running hypervisor in "
-                                        "this configuration.",
-                                        "Nothing needs to be applied if the configuration is that "
-                                        "of the host."));
+            findings_.push_back(refusal(
+                "select.nothing-changed",
+                "In this configuration, the patch changes no code of the running hypervisor.",
+                "If the configuration is that of the host, there is nothing to apply."));
         return std::move(findings_);
     }
 
@@ -66,16 +65,16 @@ void Survey::boot_only(const Unit& u, const Atom& a, std::string what) {
                          "(xen-patches/examples), or reboot into the fixed hypervisor.";
     if (something_to_apply_ && hooks_)
         add(warning("init.half",
-                    what
-                        + " That half of the patch takes no effect, unless a hook brings it about.",
-                    {}, at(u, a)));
-    else if (something_to_apply_)
-        add(refusal("init.half",
-                    what + " That half of the patch takes no effect, and half a fix is no fix.",
-                    std::string(remedy)
-                        + " If the fix does not depend on it, allow this refusal; the payload then "
-                          "counts as a part of the fix.",
+                    what + " That half of the patch has no effect unless a hook does its work.", {},
                     at(u, a)));
+    else if (something_to_apply_)
+        add(refusal(
+            "init.half",
+            what + " That half of the patch would have no effect, and half a fix is not a fix.",
+            std::string(remedy)
+                + " If the fix does not depend on it, allow this refusal; the payload then counts "
+                  "as a partial fix.",
+            at(u, a)));
     else
         add(refusal("init.only", std::move(what), remedy, at(u, a)));
 }
@@ -85,21 +84,21 @@ void Survey::check_data(const Unit& u, const Atom& a, const Atom& twin) {
     if (a.section_class == SectionClass::per_cpu) {
         add(refusal("data.per-cpu-changed",
                     fmt::format("The per-CPU variable changed: {}. The hypervisor's per-CPU areas "
-                                "keep the old one.",
+                                "still hold the old one.",
                                 d.why),
-                    "Keep the variable as it is and put new state elsewhere.", at(u, a)));
+                    "Leave the variable unchanged and keep new state elsewhere.", at(u, a)));
         return;
     }
     const std::string sizes = a.size != twin.size
                                   ? fmt::format(" It grew from {} to {} bytes.", twin.size, a.size)
                                   : std::string();
     add(refusal("data.changed",
-                fmt::format("Data that lives in the hypervisor changed: {}.{} Unpatched code and "
-                            "earlier writes know only the old one.",
+                fmt::format("Existing data of the hypervisor changed: {}.{} Unpatched code, and "
+                            "values already written, follow the old definition.",
                             d.why, sizes),
-                "Leave the initial value alone and set the new one in a load hook "
-                "(xen-patches/examples), or keep new state in a variable of its own. If a hook of "
-                "this patch does that, allow this refusal.",
+                "Leave the initial value unchanged and set the new one in a load hook "
+                "(xen-patches/examples), or keep new state in a new variable. If a hook in this "
+                "patch already does that, allow this refusal.",
                 at(u, a)));
 }
 
@@ -114,13 +113,13 @@ void Survey::check_pointers(const Unit& u, const Atom& a) {
         if (target.section_class == SectionClass::text && target.is_function() && r.delta != 0)
             add(refusal("data.points-into-code",
                         fmt::format("It points into `{}', whose code changed; in the running "
-                                    "hypervisor it leads into the old code.",
+                                    "hypervisor it still points into the old code.",
                                     target.name),
                         "Set the pointer in a load hook (xen-patches/examples).", at(u, a)));
         if (target.section_class == SectionClass::constant && !target.anonymous())
             add(refusal("data.points-to-changed",
                         fmt::format("It points to `{}', whose contents changed; in the running "
-                                    "hypervisor it keeps pointing to the old ones.",
+                                    "hypervisor it still points to the old contents.",
                                     target.name),
                         "Set the pointer, or the contents, in a load hook (xen-patches/examples).",
                         at(u, a)));
@@ -137,21 +136,21 @@ void Survey::check(std::size_t unit, const Atom& a) {
     switch (a.section_class) {
     case SectionClass::init_text:
         if (state == State::changed || (twin == nullptr && !something_to_apply_))
-            boot_only(u, a, "This function runs at boot only and is gone afterwards.");
+            boot_only(u, a, "This function runs only at boot and is freed afterwards.");
         return;
     case SectionClass::registration:
         if (state == State::changed)
-            boot_only(u, a, "This entry of an array changed, which is read at boot only.");
+            boot_only(u, a, "This entry belongs to an array that is read only at boot.");
         return;
     case SectionClass::init_data:
         if (state == State::changed)
-            boot_only(u, a, "This datum is used at boot only and is gone afterwards.");
+            boot_only(u, a, "This variable is used only at boot and is freed afterwards.");
         return;
     case SectionClass::entry_text:
         add(refusal("select.entry-text",
-                    "This code cannot be redirected: it runs where payloads are not mapped, or has "
-                    "no room for a jump.",
-                    "Such a fix needs a reboot.", at(u, a)));
+                    "This code cannot be redirected: it runs where payloads are not mapped, or is "
+                    "too short for a jump.",
+                    "This fix needs a reboot.", at(u, a)));
         return;
     case SectionClass::data:
     case SectionClass::per_cpu:
@@ -165,7 +164,7 @@ void Survey::check(std::size_t unit, const Atom& a) {
 
 void Survey::check_assembly(const Unit& u) {
     if (!u.original) {
-        add(refusal("assembly.added", "The patch brings a new assembly file.",
+        add(refusal("assembly.added", "The patch adds an assembly file.",
                     "Write the new code in C, or reboot.", {u.name, {}, u.source, 0}));
         return;
     }
@@ -174,15 +173,14 @@ void Survey::check_assembly(const Unit& u) {
             continue;
         if (a.section_class == SectionClass::init_text
             || a.section_class == SectionClass::init_data) {
-            boot_only(u, a, "This assembly is used at boot only.");
+            boot_only(u, a, "This assembly code is used only at boot.");
             continue;
         }
-        add(refusal("assembly.changed",
-                    "Assembly code changed. It has no function boundaries that a jump could be put "
-                    "at safely, and may be running on another CPU or stack while patches are "
-                    "applied.",
-                    "Such a fix needs a reboot, or a change in the C code that calls it.",
-                    at(u, a)));
+        add(refusal(
+            "assembly.changed",
+            "Assembly code changed. It has no function boundaries where a jump could safely be "
+            "written, and may be running on another CPU or stack while the payload is applied.",
+            "This fix needs a reboot, or a change in the C code that calls it.", at(u, a)));
     }
 }
 
@@ -222,10 +220,11 @@ void Survey::check_names(std::size_t unit) {
                 continue;
             if (first && *first != *place) {
                 add(refusal("select.alias",
-                            fmt::format("`{}' and `{}' are two names of one place in the "
-                                        "hypervisor, and two things after the patch.",
+                            fmt::format("`{}' and `{}' are two names for one address in the "
+                                        "hypervisor, but separate after the patch.",
                                         by, name),
-                            "Keep them names of one thing; give what is new a name of its own.",
+                            "Keep them as aliases, and give the new function or variable a name of "
+                            "its own.",
                             at(u, o)));
                 break;
             }
@@ -246,8 +245,8 @@ void Survey::check_arrays(const Unit& u) {
                                 [&](const Atom& o) { return o.name == a.name; });
         if (old == before.end() || old->size != a.size)
             boot_only(u, a,
-                      fmt::format("The patch registers something in {}, an array that the "
-                                  "hypervisor reads at boot only.",
+                      fmt::format("The patch adds an entry to {}, an array that the hypervisor "
+                                  "reads only at boot.",
                                   a.name));
     }
 }

@@ -155,10 +155,10 @@ Findings Program::check_bound() const {
         if (!found)
             findings.push_back(bad_input(
                 "bind.unknown",
-                fmt::format("`{}' cannot be tied to `{}': no file that the patch touches has the "
-                            "one after the patch and the other before it.",
+                fmt::format("`{}' cannot be bound to `{}': no file that the patch touches defines "
+                            "the first after the patch and the second before it.",
                             b.patched, b.original),
-                "Give the names as the warning has them.", {{}, b.patched, {}, 0}));
+                "Use the names that the warning shows.", {{}, b.patched, {}, 0}));
     }
     return findings;
 }
@@ -180,7 +180,7 @@ bool Program::spread_from_labels() {
                     continue;
                 u.states[table.id] = State::changed;
                 u.differences[table.id] = {Difference::What::reference, r.offset, r.offset,
-                                           fmt::format("it leads into {}, whose code changed",
+                                           fmt::format("it points into {}, whose code changed",
                                                        u.patched->atom(r.atom).label())};
                 fresh = true;
                 break;
@@ -254,18 +254,17 @@ Findings Program::leave_out(const std::vector<std::string>& names) {
                 u.states[id] = State::same;
                 findings.push_back(warning(
                     "select.left-out",
-                    "The patch changes this function, and it keeps its old code, as was asked "
-                    "for. Old and new code run beside each other then, and the payload counts as "
-                    "a part of the fix.",
-                    "Be sure that the fix does not depend on it, and that it works with what the "
-                    "patch changes elsewhere.",
+                    "The patch changes this function, but as requested it keeps its old code. Old "
+                    "and new code then run side by side, and the payload counts as a partial fix.",
+                    "Make sure that the fix does not depend on it, and that it works with the "
+                    "patch's other changes.",
                     {u.name, a.label(), u.source, 0}));
             }
         if (!found)
             findings.push_back(
                 bad_input("select.left-out",
-                          fmt::format("There is no function `{}' that the patch changes.", name),
-                          "Give the name as the refusal has it.", {{}, name, {}, 0}));
+                          fmt::format("The patch does not change any function named `{}'.", name),
+                          "Use the name that the refusal shows.", {{}, name, {}, 0}));
     }
     return findings;
 }

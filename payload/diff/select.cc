@@ -94,7 +94,8 @@ void Selector::replace(Place p, std::string reason, std::ptrdiff_t because) {
     if (old.kind != Binding::Kind::image) {
         s_.findings.push_back(refusal(
             "select.not-in-image", fmt::format("This function must be replaced, but {}.", old.why),
-            "Check that source, configuration and symbol file belong together.", where_of(u, a)));
+            "Check that source, configuration and symbol file belong to the same build.",
+            where_of(u, a)));
         return;
     }
     const std::uint64_t room = room_at(old, twin->size);
@@ -118,28 +119,28 @@ void Selector::replace_merged(std::size_t unit, const Atom& original, Place targ
     if (room < room_needed(binder_.image(), old.address)) {
         s_.findings.push_back(
             refusal("select.too-short",
-                    fmt::format("It is an alias of `{}' after the patch, and has room for {} bytes "
-                                "where a jump there takes {}.",
+                    fmt::format("The patch makes it an alias of `{}', but it has only {} bytes and "
+                                "a jump there takes {}.",
                                 a.label(), room, room_needed(binder_.image(), old.address)),
-                    "Keep it a function of its own, or reboot.", where_of(u, original)));
+                    "Keep it a separate function, or reboot.", where_of(u, original)));
         return;
     }
     if (program_.twin(target))
         replace(target, fmt::format("{} is an alias of it now", original.label()), -1);
     const auto it = s_.index.find(target);
     if (it == s_.index.end() || s_.items[it->second].role != Role::replacement) {
-        s_.findings.push_back(
-            refusal("select.alias",
-                    fmt::format("It is an alias of `{}' after the patch, and cannot be led there.",
-                                a.label()),
-                    "Keep it a function of its own.", where_of(u, original)));
+        s_.findings.push_back(refusal(
+            "select.alias",
+            fmt::format("The patch makes it an alias of `{}', but it cannot be redirected there.",
+                        a.label()),
+            "Keep it a separate function.", where_of(u, original)));
         return;
     }
     s_.items[it->second].also.push_back({old.name, old.address, room});
     s_.findings.push_back(
         warning("select.alias",
-                fmt::format("It is an alias of `{}' after the patch, and keeps an address of its "
-                            "own: code that compares the two addresses still tells them apart.",
+                fmt::format("The patch makes it an alias of `{}', but it keeps its own address: "
+                            "code that compares the two addresses still sees two functions.",
                             a.label()),
                 {}, where_of(u, original)));
 }
@@ -151,24 +152,23 @@ void Selector::replace_callers(Place p, const Binding& old, std::uint64_t room, 
     const Unit& u = program_.units[p.unit];
     const Users users = users_of(program_, p);
     if (!users.holders.empty()) {
-        s_.findings.push_back(
-            refusal("select.too-short",
-                    fmt::format("The function has room for {} bytes, and a jump to its replacement "
-                                "takes {}; to replace its callers instead is not enough, for its "
-                                "address is kept in {}.",
-                                room, room_needed(binder_.image(), old.address),
-                                fmt::join(users.holders, ", ")),
-                    "Make the change in what is called through that address, or reboot.",
-                    where_of(u, program_.atom(p))));
+        s_.findings.push_back(refusal(
+            "select.too-short",
+            fmt::format(
+                "The function has room for {} bytes, and a jump to its replacement takes {}. "
+                "Replacing its callers instead is not enough, because its address is stored in {}.",
+                room, room_needed(binder_.image(), old.address), fmt::join(users.holders, ", ")),
+            "Change the code that is called through that address, or reboot.",
+            where_of(u, program_.atom(p))));
         return;
     }
-    const std::size_t i = include(
-        p, Role::addition, std::move(reason) + ", too short for a jump to be put into", because);
+    const std::size_t i =
+        include(p, Role::addition, std::move(reason) + ", too short for a jump", because);
     s_.items[i].old_name = old.name;
     s_.items[i].old_address = old.address;
     for (Place caller : users.callers)
         if (program_.twin(caller) && program_.atom(caller).section_class == SectionClass::text)
-            replace(caller, fmt::format("calls {}, which has no room for a jump", old.name),
+            replace(caller, fmt::format("calls {}, which is too short for a jump", old.name),
                     static_cast<std::ptrdiff_t>(i));
 }
 
@@ -229,14 +229,14 @@ void Selector::follow(std::size_t item, const Reference& r) {
             check_boot_reference(item, b);
         return;
     case Binding::Kind::unresolved:
-        s_.findings.push_back(
-            refusal("bind.unresolved",
-                    fmt::format("It refers to something that cannot be tied to the running "
-                                "hypervisor: {}.",
-                                b.why),
-                    "Check that source, configuration and symbol file belong together; a new "
-                    "function must be in a file that the patch touches.",
-                    where_of(program_.units[from.unit], program_.atom(from))));
+        s_.findings.push_back(refusal(
+            "bind.unresolved",
+            fmt::format(
+                "It refers to something that cannot be resolved in the running hypervisor: {}.",
+                b.why),
+            "Check that source, configuration and symbol file belong to the same build; a new "
+            "function must be in a file that the patch touches.",
+            where_of(program_.units[from.unit], program_.atom(from))));
         return;
     }
 }
@@ -295,8 +295,8 @@ void Selector::carry(std::size_t item, Place target, bool branch) {
     case SectionClass::per_cpu:
         s_.findings.push_back(refusal(
             "data.per-cpu-new",
-            fmt::format("The patch brings the per-CPU variable `{}' (used by {}): the hypervisor's "
-                        "per-CPU area was laid out when it was linked and has no place for it.",
+            fmt::format("The patch adds the per-CPU variable `{}' (used by {}): the hypervisor's "
+                        "per-CPU area was laid out at link time and has no room for it.",
                         a.label(), by),
             "Use an array indexed by CPU, or state kept elsewhere (xen-patches/examples).",
             where_of(u, a)));
@@ -304,7 +304,7 @@ void Selector::carry(std::size_t item, Place target, bool branch) {
     default:
         s_.findings.push_back(refusal(
             "select.init-reference",
-            fmt::format("{} newly refers to `{}', which lies in {}.", by, a.label(),
+            fmt::format("{} now refers to `{}', which is in {}.", by, a.label(),
                         u.patched->object().sections()[a.section].name),
             "Change the patch so that it does not use boot-time code or data.", where_of(u, a)));
         return;
@@ -318,8 +318,8 @@ bool Selector::starts_anew(const Unit& u, const Atom& a) {
         return false;
     s_.findings.push_back(warning(
         "data.anew",
-        fmt::format("The payload brings the variable `{}', which starts with its initial value, "
-                    "although the hypervisor has {} already: what that holds is not seen.",
+        fmt::format("The payload adds the variable `{}', which starts with its initial value, "
+                    "although the hypervisor already has {}: the value there is not used.",
                     a.label(), fmt::join(old, ", ")),
         "If it is the same variable, bind it to the hypervisor's.", where_of(u, a)));
     return true;
@@ -327,16 +327,16 @@ bool Selector::starts_anew(const Unit& u, const Atom& a) {
 
 void Selector::check_new_data(const Unit& u, const Atom& a) {
     if (a.anonymous())
-        s_.findings.push_back(refusal("data.nameless",
-                                      "Writable data without a name cannot be told apart from that "
-                                      "of the running hypervisor.",
-                                      "Give the datum a name in the patch.", where_of(u, a)));
+        s_.findings.push_back(
+            refusal("data.nameless",
+                    "Unnamed writable data cannot be distinguished from the running hypervisor's.",
+                    "Give the data a name in the patch.", where_of(u, a)));
     else if (u.states[a.id] == State::added && !starts_anew(u, a))
         s_.findings.push_back(
             note("data.new",
-                 fmt::format("The payload brings the variable `{}'. Its value is lost when the "
+                 fmt::format("The payload adds the variable `{}'. Its value is lost when the "
                              "payload is unloaded, and Xen does not re-apply a reverted payload "
-                             "that has writable data: unload and upload it again instead.",
+                             "that has writable data: unload it and upload it again instead.",
                              a.label()),
                  {}, where_of(u, a)));
 }

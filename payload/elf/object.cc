@@ -52,9 +52,9 @@ private:
 
 Result<std::string_view> Reader::string(View table, std::uint64_t offset) const {
     if (offset >= table.size())
-        return bad("elf.corrupt", fmt::format("A name lies at {:#x}, outside its string table of "
-                                              "{} bytes.",
-                                              offset, table.size()));
+        return bad("elf.corrupt",
+                   fmt::format("A name is at offset {:#x}, outside its string table of {} bytes.",
+                               offset, table.size()));
     const auto* start = reinterpret_cast<const char*>(table.data() + offset);
     std::size_t room = std::min<std::size_t>(table.size() - offset, max_name_size + 1);
     const void* end = std::memchr(start, 0, room);
@@ -75,14 +75,15 @@ Result<void> Reader::header() {
         || ehdr_.e_machine != EM_X86_64)
         return bad("elf.foreign",
                    fmt::format("This is an ELF file of class {}, byte order {}, machine {}; only "
-                               "64-bit x86-64 files are handled.",
+                               "64-bit x86-64 files are supported.",
                                ehdr_.e_ident[EI_CLASS], ehdr_.e_ident[EI_DATA], ehdr_.e_machine));
     if (ehdr_.e_type != ET_REL && ehdr_.e_type != ET_EXEC && ehdr_.e_type != ET_DYN)
-        return bad("elf.foreign",
-                   fmt::format("ELF type {} is neither an object nor an image.", ehdr_.e_type));
+        return bad(
+            "elf.foreign",
+            fmt::format("ELF type {} is neither an object file nor an executable.", ehdr_.e_type));
     if (ehdr_.e_shoff && ehdr_.e_shnum == 0 && in_file(ehdr_.e_shoff, sizeof(Elf64_Shdr)))
         return bad("elf.unsupported",
-                   fmt::format("The file has {} sections; more than {} are not handled.",
+                   fmt::format("The file has {} sections; more than {} are not supported.",
                                load<Elf64_Shdr>(ehdr_.e_shoff).sh_size, SHN_LORESERVE - 1));
     if (ehdr_.e_shoff == 0 || ehdr_.e_shnum == 0)
         return bad("elf.no-sections", "The file has no section headers.");
@@ -174,14 +175,14 @@ Result<void> Reader::symbols(Object& out) {
             return bad("elf.unsupported", "The file uses extended section indices.");
         if (s.defined()) {
             if (s.section >= out.sections_.size())
-                return bad("elf.corrupt",
-                           fmt::format("Symbol {} lies in section {}, which does not exist.", i,
-                                       s.section));
+                return bad(
+                    "elf.corrupt",
+                    fmt::format("Symbol {} is in section {}, which does not exist.", i, s.section));
             const Section& home = out.sections_[s.section];
             if (out.relocatable() && (s.value > home.size || s.size > home.size - s.value))
                 return bad(
                     "elf.corrupt",
-                    fmt::format("Symbol {} reaches past the end of its section {}.", i, s.section));
+                    fmt::format("Symbol {} extends past the end of its section {}.", i, s.section));
         }
         if (s.type == STT_FILE)
             file = s.name;
@@ -205,11 +206,11 @@ Result<void> Reader::relocations_of(Object& out, const Section& table) {
         Relocation r{raw.r_offset, static_cast<std::uint32_t>(ELF64_R_TYPE(raw.r_info)),
                      static_cast<std::uint32_t>(ELF64_R_SYM(raw.r_info)), raw.r_addend};
         if (r.symbol >= out.symbols_.size())
-            return bad("elf.corrupt", fmt::format("Relocation {} of {} names symbol {}, which does "
-                                                  "not exist.",
-                                                  i, table.name, r.symbol));
+            return bad("elf.corrupt",
+                       fmt::format("Relocation {} of {} refers to symbol {}, which does not exist.",
+                                   i, table.name, r.symbol));
         if (r.offset >= target.size)
-            return bad("elf.corrupt", fmt::format("Relocation {} of {} lies past the end of {}.", i,
+            return bad("elf.corrupt", fmt::format("Relocation {} of {} is past the end of {}.", i,
                                                   table.name, target.name));
         target.relocations.push_back(r);
     }

@@ -132,9 +132,9 @@ void Emitter::relocate(std::size_t unit, Spot where, const Reference& r, const A
                        bool in_bug_frame) {
     if (r.type != R_X86_64_64 && r.type != R_X86_64_PC32 && r.type != R_X86_64_PLT32) {
         refuse(unit, owner, "emit.relocation",
-               fmt::format("It has a relocation of type {}, which Xen's loader does not know.",
+               fmt::format("It has a relocation of type {}, which Xen's loader does not support.",
                            r.type),
-               "Declare what it refers to with hidden visibility, as Xen's headers do.");
+               "Declare the symbol it refers to with hidden visibility, as Xen's headers do.");
         return;
     }
     const Binding b = binder_.bind(unit, r);
@@ -314,10 +314,11 @@ Result<Payload> Emitter::run() {
         return fail(std::move(findings_));
     auto payload = finish();
     if (payload && payload->bytes.size() > xen::abi::max_payload_size)
-        return fail(refusal("emit.too-large",
-                            fmt::format("The payload has {} bytes; the hypervisor takes {}.",
-                                        payload->bytes.size(), xen::abi::max_payload_size),
-                            "Split the patch."));
+        return fail(
+            refusal("emit.too-large",
+                    fmt::format("The payload has {} bytes; the hypervisor accepts {} at most.",
+                                payload->bytes.size(), xen::abi::max_payload_size),
+                    "Split the patch."));
     return payload;
 }
 

@@ -32,7 +32,7 @@ Step check_range(const Loading& l, std::uint32_t section, std::uint32_t replacem
                       fmt::format("Alternative orig {:016x}+{} outside payload text {:016x}+{}",
                                   orig, alternate_hex(a.orig_len), text,
                                   alternate_hex(l.text_size)),
-                      "Alternatives can only be applied to code of the payload.");
+                      "Alternatives can only be applied to the payload's code.");
     const Address begin = l.sections[replacements].address;
     const std::uint64_t size = l.section_header(replacements).sh_size;
     if (!inside(repl, a.repl_len, begin, size))
@@ -40,7 +40,7 @@ Step check_range(const Loading& l, std::uint32_t section, std::uint32_t replacem
                       fmt::format("Alternative repl {:016x}+{} outside .altinstr_replacement "
                                   "{:016x}+{}",
                                   repl, alternate_hex(a.repl_len), begin, alternate_hex(size)),
-                      "Replacements must lie in .altinstr_replacement.");
+                      "Replacements must be in .altinstr_replacement.");
     return {};
 }
 
@@ -74,13 +74,13 @@ Step apply(const Loading& l, std::uint32_t section, const RawAlternative& a, Add
         l.rules.negated_features ? a.cpuid & ~unsigned{negated_feature} : a.cpuid;
     if (a.repl_len > total)
         return reject(l, section, at, -ENOSPC, "load.alternatives.length",
-                      "A replacement is longer than what it replaces.");
+                      "A replacement is longer than the code it replaces.");
     if (total > longest_patch)
         return reject(l, section, at, -ENOSPC, "load.alternatives.length",
-                      "Alternatives may have 254 bytes.");
+                      "An alternative may have 254 bytes at most.");
     if (feature >= l.rules.feature_words * 32)
         return reject(l, section, at, -ERANGE, "load.alternatives.feature",
-                      "There is no such processor feature in this version of Xen.");
+                      "This version of Xen has no such CPU feature.");
     const Address orig = original_of(a, at), repl = replacement_of(a, at);
     // not checked before e74360e4ba; a processor without the feature would pass over it
     if (!l.machine.readable(repl, a.repl_len))
@@ -110,7 +110,7 @@ Step prepare_alternatives(Loading& l) {
         if (!l.text_size)
             return refuse(l, section, -EINVAL, "load.alternatives.no-text",
                           "Alternatives provided, but no .text",
-                          "Alternatives can only be applied to code of the payload.");
+                          "Alternatives can only be applied to the payload's code.");
         replacements = l.find_section(".altinstr_replacement");
         if (!replacements)
             return refuse(l, section, -EINVAL, "load.alternatives.no-replacements",
@@ -138,7 +138,7 @@ Step prepare_alternative_calls(Loading& l) {
     if (!l.text_size)
         return refuse(l, section, -EINVAL, "load.alternative-calls.no-text",
                       "Alternative calls provided, but no .text",
-                      "Alternative calls can only be in code of the payload.");
+                      "Alternative calls can only be in the payload's code.");
     const Address begin = l.sections[section].address;
     const auto site = [&](Address at) {
         return at + static_cast<std::uint64_t>(std::int64_t{l.machine.get<std::int32_t>(at)});
@@ -149,7 +149,7 @@ Step prepare_alternative_calls(Loading& l) {
                 l, section, -EINVAL, "load.alternative-calls.outside",
                 fmt::format("Alternative call {:016x}+{:#x} outside payload text {:016x}+{}",
                             site(at), call_size, l.result->text.begin, alternate_hex(l.text_size)),
-                "Alternative calls can only be in code of the payload.");
+                "Alternative calls can only be in the payload's code.");
     for (Address at = begin; at < begin + size; at += call_entry_size) {
         const auto code = l.machine.get<std::array<std::uint8_t, 2>>(site(at));
         if (code[0] != 0xff || code[1] != 0x15)

@@ -38,7 +38,7 @@ Step check_expectation(const Loading& l, const FunctionRecord& f) {
     return refuse(l, f, -EINVAL, "load.expectations.mismatch",
                   fmt::format("{}: expectation failed: expected:{}, actual:{}", f.name,
                               hex(expected), hex(actual)),
-                  "The code in memory is not the code that the payload was built against. A "
+                  "The code in memory differs from the code that the payload was built against. A "
                   "payload below may have replaced the function.");
 }
 

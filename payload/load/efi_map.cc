@@ -41,12 +41,13 @@ Result<EfiMap> EfiMap::parse(std::string_view text, const std::string& file) {
             std::from_chars(address.data(), address.data() + address.size(), value, 16);
         if (error != std::errc() || end != address.data() + address.size() || type.size() != 1)
             return fail(bad_input("efi-map.line", "The line is not `0xADDRESS TYPE NAME'.",
-                                  "Give the xen.efi.map that the build left beside xen.efi.",
+                                  "Use the xen.efi.map that the build wrote next to xen.efi.",
                                   {file, {}, file, number}));
         map.addresses_.emplace(name, value);
     }
     if (map.addresses_.empty())
-        return fail(bad_input("efi-map.empty", "There is no symbol in it.", {}, {file, {}, {}, 0}));
+        return fail(
+            bad_input("efi-map.empty", "The map contains no symbols.", {}, {file, {}, {}, 0}));
     return map;
 }
 

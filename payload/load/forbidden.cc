@@ -13,8 +13,8 @@ struct Forbidden {
 };
 
 constexpr const char* patches = "It runs while functions are being patched.";
-constexpr const char* stays = "It never returns: processors stay in the old code for ever.";
-constexpr const char* interrupts = "It can run at any time, while it is being patched, too.";
+constexpr const char* stays = "It never returns: CPUs stay in the old code forever.";
+constexpr const char* interrupts = "It can run at any time, even while it is being patched.";
 
 // On the stack, or called, between the rendezvous and its end: check_for_livepatch_work() and
 // what it calls, in common/livepatch.c, arch/x86/livepatch.c, common/virtual_region.c; the NMI and
@@ -83,8 +83,8 @@ std::string why_forbidden(const xen::Image& image, xen::Address a, std::string_v
 std::string why_risky(std::string_view name) {
     if (!has(machine_check, xen::plain_name(name)))
         return {};
-    return "It handles machine checks, which Xen cannot hold off while it writes the jump: one "
-           "that arrives in these microseconds kills the host.";
+    return "It handles machine checks, which Xen cannot mask while it writes the jump: a machine "
+           "check in those microseconds crashes the host.";
 }
 
 } // namespace xlp::load

@@ -34,7 +34,8 @@ Step resolve_old_address(Loading& l, Record& r) {
     if (!r.raw.old_addr)
         return refuse(l, r, -ENOENT, "load.functions.unknown",
                       fmt::format("Could not resolve old address of {}", name),
-                      "No symbol of the hypervisor has this name: statics are `dir/file.c#name'.");
+                      "The hypervisor has no symbol of this name: static symbols are named "
+                      "`dir/file.c#name'.");
     l.machine.put(r.at + offsetof(RawRecord, old_addr), r.raw.old_addr);
     return {};
 }
@@ -43,7 +44,7 @@ Step verify_sizes(const Loading& l, const Record& r) {
     if (!r.raw.new_addr && l.rules.hooks) {
         if (r.raw.new_size > longest_nop)
             return refuse(l, r, -EOPNOTSUPP, "load.functions.nop-length", {},
-                          "At most 31 bytes can be overwritten with no-operations.");
+                          "At most 31 bytes can be overwritten with NOPs.");
         if (r.raw.old_size < r.raw.new_size)
             return refuse(l, r, -EINVAL, "load.functions.nop-length", {},
                           "More bytes would be overwritten than the function has.");
@@ -53,10 +54,11 @@ Step verify_sizes(const Loading& l, const Record& r) {
     const bool endbr = l.rules.knows_endbr && l.starts_with_endbr(r.raw.old_addr);
     const unsigned needed = jump_size + (endbr ? sizeof endbr64 : 0);
     if (r.raw.old_size < needed)
-        return refuse(l, r, -EINVAL, "load.functions.too-short", {},
-                      fmt::format("The jump needs {} bytes, the function has {}: replace its "
-                                  "callers instead.",
-                                  needed, r.raw.old_size));
+        return refuse(
+            l, r, -EINVAL, "load.functions.too-short", {},
+            fmt::format(
+                "The jump takes {} bytes and the function has {}: replace its callers instead.",
+                needed, r.raw.old_size));
     return {};
 }
 
@@ -66,8 +68,9 @@ Step verify_distance(const Loading& l, const Record& r) {
     const auto distance = static_cast<std::int64_t>(r.raw.old_addr - r.raw.new_addr);
     if (distance >= -longest_distance && distance < longest_distance)
         return {};
-    return refuse(l, r, -EOVERFLOW, "load.functions.distance", {},
-                  "Old and new function are more than 2 GiB apart: one of the addresses is wrong.");
+    return refuse(
+        l, r, -EOVERFLOW, "load.functions.distance", {},
+        "The old and new functions are more than 2 GiB apart: one of the addresses is wrong.");
 }
 
 Step prepare(Loading& l, Record& r) {
@@ -75,11 +78,11 @@ Step prepare(Loading& l, Record& r) {
     if (r.raw.version != version)
         return refuse(l, r, -EOPNOTSUPP, "load.functions.version",
                       fmt::format("Wrong version ({}). Expected {}", r.raw.version, version),
-                      "Xen 4.14 and newer take records of version 2, older ones of version 1.");
+                      "Xen 4.14 and later require version 2 records, earlier releases version 1.");
     if (l.rules.hooks ? !r.raw.old_size : !r.raw.new_addr || !r.raw.new_size)
         return refuse(l, r, -EINVAL, "load.functions.no-size", "Address or size fields are zero",
-                      l.rules.hooks ? "The size of the old function is needed."
-                                    : "Xen 4.7 needs a new function and its size.");
+                      l.rules.hooks ? "The size of the old function is required."
+                                    : "Xen 4.7 requires a new function and its size.");
     if (l.rules.knows_endbr)
         if (Step refusal = resolve_old_address(l, r))
             return refusal;

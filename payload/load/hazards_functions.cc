@@ -44,13 +44,13 @@ void Judge::old_symbol(const FunctionRecord& f, Address start, std::uint64_t siz
                        std::string_view name) {
     if (f.old_address != start) {
         std::string why =
-            fmt::format("The address is {:#x} bytes inside {}.", f.old_address - start, name);
+            fmt::format("The address is {:#x} bytes into {}.", f.old_address - start, name);
         if (f.new_address)
             refuse(f, "load.old-address.inside", std::move(why),
-                   "The jump must be at a function's start.");
+                   "The jump must be at the start of a function.");
         else
             warn(f, "load.old-address.inside", std::move(why),
-                 "Be sure that whole instructions are overwritten.");
+                 "Make sure that it overwrites whole instructions.");
         return;
     }
     if (f.old_size > size)
@@ -109,7 +109,7 @@ void Judge::old_code(const FunctionRecord& f) {
         old_symbol(f, s->address, fits ? f.old_size : s->size, s->name);
     } else {
         warn(f, "load.old-address.label", "No sized symbol of xen-syms covers the address.",
-             "Functions of assembly source are better not replaced.");
+             "Avoid replacing functions written in assembly.");
     }
     const std::string name = s ? s->name : f.name;
     if (std::string why = why_forbidden(l.image, f.old_address, name); !why.empty())
@@ -123,9 +123,9 @@ void Judge::new_code(const FunctionRecord& f) {
         if (l.rules.knows_endbr && f.old_address && f.new_size < sizeof endbr64
             && l.machine.readable(f.old_address, 4) && l.starts_with_endbr(f.old_address))
             refuse(f, "load.fatal.nop-underflow",
-                   "The length of the no-operations includes the ENDBR64 of 4 bytes; with less Xen "
+                   "The length of the NOPs includes the 4-byte ENDBR64; with a smaller length, Xen "
                    "overwrites 4 GiB.",
-                   "Make new_size 5 at least.");
+                   "Make new_size at least 5.");
         return;
     }
     const xen::Range text = l.result->text;
@@ -154,7 +154,7 @@ void Judge::overlaps() {
         if (b.old_address - a.old_address < a.old_size)
             refuse(b, "load.fatal.overlap",
                    fmt::format("The record overlaps that of {}: Xen reverts them in the wrong "
-                               "order, and leaves a jump into freed memory.",
+                               "order and leaves a jump into freed memory.",
                                a.name.empty() ? fmt::format("{:#x}", a.old_address) : a.name),
                    "Keep one of them.");
     }
@@ -176,9 +176,10 @@ void Judge::state(std::uint32_t section) {
         if (!raw.name && f.by_name)
             refuse(f, "load.fatal.name-null", "The record has neither a name nor an old address.");
         if (l.rules.state_in_records && raw.applied)
-            refuse(f, "load.fatal.applied",
-                   "The field `applied' is not zero: Xen takes the function for patched.",
-                   "Fields other than names, addresses, sizes, version and expectation are zero.");
+            refuse(
+                f, "load.fatal.applied",
+                "The field `applied' is not zero: Xen considers the function already patched.",
+                "Fields other than names, addresses, sizes, version and expectation must be zero.");
         else if (raw.applied || raw.patch_offset
                  || std::any_of(std::begin(raw.opaque), std::end(raw.opaque),
                                 [](std::uint8_t b) { return b; }))
@@ -197,9 +198,9 @@ void Judge::absolute_addresses(std::uint32_t section) {
                      && !relocated.count(i * l.rules.record_size + offsetof(RawRecord, old_addr));
         if (f.absolute)
             warn(f, "load.absolute-address",
-                 "The old address is a number: it is wrong on a host that booted xen.efi of the "
+                 "The old address is a constant: it is wrong on a host that booted xen.efi of the "
                  "same build.",
-                 "Name the function, or let a relocation give its address.");
+                 "Use the function's name, or a relocation for its address.");
     }
 }
 
@@ -209,16 +210,16 @@ void Judge::expectation(const FunctionRecord& f) {
     if (!f.expect.enabled) {
         out.push_back(note("load.no-expectation",
                            "Xen does not check the old code before it patches it.",
-                           "Give the record an expectation.", at(f)));
+                           "Add an expectation to the record.", at(f)));
         return;
     }
     if (!f.expect.length)
-        warn(f, "load.empty-expectation", "The expectation has no bytes.");
+        warn(f, "load.empty-expectation", "The expectation is empty.");
     const Address end = f.old_address + f.expect.length;
     for (const xen::Range& r : l.options.rewritten)
         if (r.begin < end && f.old_address < r.end) {
             warn(f, "load.expectation-rewritten",
-                 fmt::format("The hypervisor may rewrite the code at {:#x} when it boots: the "
+                 fmt::format("The hypervisor may rewrite the code at {:#x} at boot: the "
                              "expectation can fail on hosts where it does.",
                              std::max(r.begin, f.old_address)),
                  "Expect fewer bytes.");
@@ -235,9 +236,9 @@ void Judge::efi(const FunctionRecord& f) {
         refuse(f, "load.efi.unknown", fmt::format("xen.efi has no function {}.", s->name));
     else if (f.absolute && *there != f.old_address)
         refuse(f, "load.efi.address",
-               fmt::format("The old address is a number, and {} is at {:#x} in xen.efi.", s->name,
+               fmt::format("The old address is a constant, and {} is at {:#x} in xen.efi.", s->name,
                            *there),
-               "Name the function, or let a relocation give its address.");
+               "Use the function's name, or a relocation for its address.");
 }
 
 } // namespace

@@ -88,12 +88,12 @@ void ReferenceJudge::outside(const AppliedRelocation& r, std::uint32_t home, Add
         return;
     out_.push_back(refusal(
         "load.reference.outside",
-        fmt::format("{} refers to {} bytes {} of {}: what is there belongs to something else.",
+        fmt::format("{} refers to {} bytes {} of {}, which belong to something else.",
                     l_.sections[r.target].name,
                     place < section.address ? section.address - place
                                             : place - section.address - size,
                     place < section.address ? "before the start" : "past the end", section.name),
-        "Build the payload anew.", l_.at_section(r.target)));
+        "Rebuild the payload.", l_.at_section(r.target)));
 }
 
 void ReferenceJudge::without_endbr(const AppliedRelocation& r, Address place) {
@@ -104,13 +104,12 @@ void ReferenceJudge::without_endbr(const AppliedRelocation& r, Address place) {
     for (const ResolvedSymbol& s : l_.result->symbols)
         if (s.origin == Origin::payload && s.value == place && s.size)
             name = s.name;
-    out_.push_back(refusal("load.fatal.no-endbr",
-                           fmt::format("{} holds its address, and it does not begin with ENDBR64: "
-                                       "a call through that address is a fault on CPUs with "
-                                       "indirect branch tracking.",
-                                       l_.sections[r.target].name),
-                           "Mark the function cf_check, as Xen marks such functions.",
-                           {l_.options.name, name, {}, 0}));
+    out_.push_back(
+        refusal("load.fatal.no-endbr",
+                fmt::format("{} holds its address, but it does not begin with ENDBR64: a call "
+                            "through that address faults on CPUs with indirect branch tracking.",
+                            l_.sections[r.target].name),
+                "Mark the function cf_check, as Xen does.", {l_.options.name, name, {}, 0}));
 }
 
 } // namespace

@@ -9,7 +9,7 @@ namespace xlp::load {
 
 namespace {
 
-constexpr const char* do_not_load = "Do not load it: build the payload again.";
+constexpr const char* do_not_load = "Do not load it: rebuild the payload.";
 
 // Sections that the loader keeps a pointer into.
 bool is_special(std::string_view name) {
@@ -31,7 +31,7 @@ void judge_header(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findin
                               do_not_load, l.at_section(i)));
     if (s.sh_type != SHT_NOBITS && s.sh_offset + s.sh_size < s.sh_offset)
         out.push_back(refusal("load.fatal.section-wraps",
-                              "Offset and size exceed 64 bits together, which Xen does not notice.",
+                              "Offset plus size exceeds 64 bits, which Xen does not notice.",
                               do_not_load, l.at_section(i)));
 }
 
@@ -39,7 +39,7 @@ void judge_loaded(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findin
     if (!s.sh_addralign)
         out.push_back(refusal("load.fatal.align-zero",
                               "With alignment 0 Xen loads the section on top of others.",
-                              "Give the section an alignment of 1 at least.", l.at_section(i)));
+                              "Give the section an alignment of at least 1.", l.at_section(i)));
     if (s.sh_addralign > page_size)
         out.push_back(
             warning("load.align-page",
@@ -48,8 +48,8 @@ void judge_loaded(const Loading& l, std::uint32_t i, const Elf64_Shdr& s, Findin
     if (!s.sh_size && !l.rules.places_empty_sections)
         out.push_back(warning("load.empty-section",
                               "This version of Xen gives empty sections no address: symbols in it "
-                              "stand for wrong addresses.",
-                              "Leave the section out, or make it one byte long.", l.at_section(i)));
+                              "resolve to wrong addresses.",
+                              "Omit the section, or make it one byte long.", l.at_section(i)));
 }
 
 } // namespace
@@ -73,13 +73,13 @@ Findings find_section_hazards(const Loading& l) {
                                   "Set SHF_ALLOC.", l.at_section(i)));
         if (!seen.insert(name).second)
             out.push_back(refusal("load.section-repeated",
-                                  "Xen only sees the first section of this name.",
+                                  "Xen only uses the first section of this name.",
                                   "Merge the sections.", l.at_section(i)));
         if (name == ".modinfo" && !s.sh_size)
             out.push_back(refusal("load.fatal.modinfo-empty",
-                                  "Xen reads the byte before the section's end, 4 GiB away if it "
-                                  "is empty.",
-                                  "Leave an empty .modinfo out.", l.at_section(i)));
+                                  "Xen reads the byte before the section's end, which is 4 GiB "
+                                  "away if the section is empty.",
+                                  "Omit an empty .modinfo.", l.at_section(i)));
     }
     return out;
 }

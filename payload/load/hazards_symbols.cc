@@ -56,7 +56,8 @@ void check_init(const Loading& l, Findings& out) {
         const Where where = at(l, l.symbols[symbol].name);
         if (usual.count(l.symbol(symbol).st_value))
             out.push_back(note("load.init-reference",
-                               why + "; so does code of the hypervisor that stays.", {}, where));
+                               why + "; so does code of the hypervisor that stays resident.", {},
+                               where));
         else
             out.push_back(refusal("load.fatal.init-reference", why + ".",
                                   "Code and data marked __init cannot be used by a payload.",
@@ -67,17 +68,18 @@ void check_init(const Loading& l, Findings& out) {
 void check_ambiguous(const Loading& l, const ResolvedSymbol& s, Findings& out) {
     if (s.origin == Origin::hypervisor && l.image.find(s.name).size() > 1
         && !l.image.resolve(s.name))
-        out.push_back(refusal("load.symbols.ambiguous",
-                              "Several symbols of the hypervisor have this name; Xen takes any.",
-                              "Refer to another symbol near it, with an offset.", at(l, s.name)));
+        out.push_back(
+            refusal("load.symbols.ambiguous",
+                    "Several symbols of the hypervisor have this name; Xen may use any of them.",
+                    "Refer to another symbol near it, with an offset.", at(l, s.name)));
 }
 
 void check_efi(const Loading& l, const ResolvedSymbol& s, Findings& out) {
     if (s.origin == Origin::hypervisor && !l.options.efi_map->resolve(s.name))
-        out.push_back(refusal("load.efi.unknown",
-                              "xen.efi has no symbol of this name: there the upload fails with "
-                              "ENOENT.",
-                              {}, at(l, s.name)));
+        out.push_back(
+            refusal("load.efi.unknown",
+                    "xen.efi has no symbol of this name: on it, the upload fails with ENOENT.", {},
+                    at(l, s.name)));
 }
 
 } // namespace

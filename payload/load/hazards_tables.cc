@@ -19,14 +19,13 @@ constexpr std::int64_t worst_neighbours = 4LL << 20;
 void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
     const std::string_view name = l.sections[section].name;
     if (!xen::runs_hooks(l.version, name)) {
-        out.push_back(refusal("load.hooks.not-run",
-                              fmt::format("Xen {} takes the payload and does not run hooks of this "
-                                          "kind.",
-                                          l.version.text()),
-                              l.rules.hooks
-                                  ? "Before Xen 4.14 there are load and unload hooks only."
+        out.push_back(
+            refusal("load.hooks.not-run",
+                    fmt::format("Xen {} accepts the payload but does not run hooks of this kind.",
+                                l.version.text()),
+                    l.rules.hooks ? "Before Xen 4.14 there are only load and unload hooks."
                                   : "Before Xen 4.8 there are no hooks.",
-                              l.at_section(section)));
+                    l.at_section(section)));
         return;
     }
     const bool optional = name != ".livepatch.hooks.load" && name != ".livepatch.hooks.unload";
@@ -46,7 +45,7 @@ void check_hooks(const Loading& l, std::uint32_t section, Findings& out) {
         else if (l.image.has_ibt() && !l.has_endbr64(hook))
             out.push_back(refusal("load.fatal.hook-endbr",
                                   "The hypervisor was built for CET-IBT, and the hook does not "
-                                  "begin with ENDBR64: calling it is fatal on such a host.",
+                                  "begin with ENDBR64: calling it is fatal on a host with IBT.",
                                   "Mark the hook cf_check.", l.at_section(section)));
     }
     if (name == ".livepatch.hooks.apply" || name == ".livepatch.hooks.revert")
@@ -90,7 +89,7 @@ void check_bug_frames(const Loading& l, std::uint32_t section, Findings& out) {
             continue;
         out.push_back(refusal("load.fatal.bug-frame-overflow",
                               fmt::format("{} can be {} KiB away, and a bug frame reaches 8192 "
-                                          "KiB: Xen would take a wrong address.",
+                                          "KiB: Xen would use a wrong address.",
                                           symbol.name, (worst < 0 ? -worst : worst) >> 10),
                               "Refer to a copy, or to a function that calls it, in the payload.",
                               l.at_section(section)));
@@ -113,12 +112,12 @@ void check_alternative(const Loading& l, std::uint32_t section, Address at, Find
                fmt::format("A replacement at {:#x} is not in the payload.", repl));
     if (a.repl_len > a.orig_len + a.pad_len || a.orig_len + a.pad_len > 254)
         refuse("load.fatal.alternative-length",
-               "A replacement is longer than what it replaces, or than 254 bytes.");
+               "A replacement is longer than the code it replaces, or than 254 bytes.");
     const unsigned feature =
         l.rules.negated_features ? a.cpuid & ~unsigned{negated_feature} : a.cpuid;
     if (feature >= l.rules.feature_words * 32)
         refuse("load.fatal.feature-range",
-               fmt::format("An alternative asks for processor feature {}, this version has {}.",
+               fmt::format("An alternative depends on CPU feature {}; this version has {}.",
                            feature, l.rules.feature_words * 32));
     if (a.priv)
         refuse("load.alternative-private", "The field `priv' is not zero: Xen skips the "
@@ -143,9 +142,9 @@ void check_call_slot(const Loading& l, std::uint32_t section, Address site, Find
     const xen::ImageSymbol* symbol = l.image.covering(slot);
     out.push_back(refusal(
         "load.fatal.call-slot-init",
-        fmt::format("It calls through a pointer at {:#x}{}, which boot code has resolved and which "
-                    "is freed after boot.",
-                    slot, symbol ? fmt::format(" (in {})", symbol->name) : std::string()),
+        fmt::format(
+            "It calls through the pointer at {:#x}{}, which was resolved at boot and then freed.",
+            slot, symbol ? fmt::format(" (in {})", symbol->name) : std::string()),
         std::move(remedy), std::move(where)));
 }
 
@@ -163,15 +162,15 @@ void check_alternatives(const Loading& l, std::uint32_t section, Findings& out) 
                               fmt::format("Xen {} faults when it applies a payload's alternatives "
                                           "on a host with CET-IBT enabled.",
                                           l.version.text()),
-                              "Do not load it there.", l.at_section(section)));
+                              "Do not load it on such a host.", l.at_section(section)));
 }
 
 void check_alternative_calls(const Loading& l, std::uint32_t section, Findings& out) {
     if (!l.rules.has_alternative_calls) {
-        out.push_back(refusal(
-            "load.alternative-calls.unknown",
-            fmt::format("Xen {} does not know alternative calls of this form.", l.version.text()),
-            {}, l.at_section(section)));
+        out.push_back(refusal("load.alternative-calls.unknown",
+                              fmt::format("Xen {} does not support alternative calls of this form.",
+                                          l.version.text()),
+                              {}, l.at_section(section)));
         return;
     }
     const Address begin = l.sections[section].address;

@@ -11,7 +11,7 @@ Refusal refuse(const Loading& l, int error, const char* code, std::string log) {
     return {error,
             code,
             std::move(log),
-            "Is it a livepatch payload, and complete?",
+            "Check that it is a complete live-patch payload.",
             {l.options.name, {}, {}, 0}};
 }
 

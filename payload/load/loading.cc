@@ -113,7 +113,7 @@ Step check_multiple(const Loading& l, std::uint32_t section, std::uint64_t unit)
     return Refusal{-EINVAL, "load.section-size",
                    fmt::format("Wrong size {} of {} (must be multiple of {})", size,
                                l.sections[section].name, unit),
-                   "The section's entries have another size in this version of Xen.",
+                   "The section's entries have a different size in this version of Xen.",
                    l.at_section(section)};
 }
 

@@ -147,20 +147,23 @@ Verdict refuse_upload(const Refusal& r) {
 std::optional<Refusal> check_arguments(View payload, const Options& o) {
     const Where where{o.name, {}, {}, 0};
     if (o.name.empty() || o.name.size() > 127)
-        return Refusal{
-            -EINVAL, "load.upload.name", {}, "A payload's name has 1 to 127 characters.", where};
+        return Refusal{-EINVAL,
+                       "load.upload.name",
+                       {},
+                       "A payload's name must have 1 to 127 characters.",
+                       where};
     if (payload.empty() || payload.size() > max_payload_size)
         return Refusal{-EINVAL,
                        "load.upload.size",
                        {},
-                       "A payload has at most 2 MiB: strip debugging sections.",
+                       "A payload may have 2 MiB at most: strip debug sections.",
                        where};
     for (const Loaded* other : o.below)
         if (other->name == o.name)
             return Refusal{-EEXIST,
                            "load.upload.name",
                            {},
-                           "A payload of that name is loaded already.",
+                           "A payload of that name is already loaded.",
                            where};
     return {};
 }
@@ -185,7 +188,7 @@ Verdict load(View payload, const xen::Image& image, const Options& options) {
         Verdict v = refuse_upload({-EINVAL,
                                    "load.version",
                                    {},
-                                   "The loader's model begins with Xen 4.7.",
+                                   "The loader model covers Xen 4.7 and later.",
                                    {options.name, {}, {}, 0}});
         v.findings.front().why = fmt::format("Xen {} is not modelled.", version.text());
         return v;

@@ -58,9 +58,8 @@ Step parse(const Loading& l, const char* name, elf::BuildId& id) {
     return {};
 }
 
-const char* const other_build =
-    "The payload is for another build of Xen: take the one that is filed under the build-id of "
-    "the host (`xl info build_id').";
+const char* const other_build = "The payload is for another build of Xen: use the one for the "
+                                "host's build-id (`xl info build_id').";
 
 } // namespace
 
@@ -124,12 +123,13 @@ Step check_stack_dependency(Loading& l) {
         throw Fault{note.address, false}; // in the upload buffer, which has been freed
     if (l.result->depends == wanted)
         return {};
-    return Refusal{-EINVAL, "load.dependency.mismatch",
-                   fmt::format("check against {} build-id failed",
-                               first ? "hypervisor" : l.options.below.back()->name),
-                   fmt::format("The payload was built to follow {}; on top now is {}.",
-                               hex(l.result->depends), hex(wanted)),
-                   l.at_section(l.find_section(".livepatch.depends"))};
+    return Refusal{
+        -EINVAL, "load.dependency.mismatch",
+        fmt::format("check against {} build-id failed",
+                    first ? "hypervisor" : l.options.below.back()->name),
+        fmt::format("The payload was built on top of {}; the topmost build-id is now {}.",
+                    hex(l.result->depends), hex(wanted)),
+        l.at_section(l.find_section(".livepatch.depends"))};
 }
 
 Findings find_note_hazards(const Loading& l) {
@@ -139,12 +139,12 @@ Findings find_note_hazards(const Loading& l) {
     const Note note = parse_note(l, section);
     if (!note.error && note.id == l.image.build_id())
         return {};
-    return {refusal("load.hypervisor-id.mismatch",
-                    fmt::format("The payload is for the build {}, this is {}; Xen {} does not "
-                                "compare them.",
-                                note.error ? "of a damaged note" : hex(note.id),
-                                hex(l.image.build_id()), l.version.text()),
-                    other_build, l.at_section(section))};
+    return {refusal(
+        "load.hypervisor-id.mismatch",
+        fmt::format("The payload is for build {} and this is {}; Xen {} does not compare them.",
+                    note.error ? "(damaged note)" : hex(note.id), hex(l.image.build_id()),
+                    l.version.text()),
+        other_build, l.at_section(section))};
 }
 
 } // namespace xlp::load

@@ -48,7 +48,7 @@ Refusal out_of_memory(const Loading& l) {
     return {-ENOMEM,
             "load.placement.memory",
             "Could not allocate memory for payload",
-            "All payloads together have less than 1 GiB.",
+            "All payloads together may use 1 GiB at most.",
             {l.options.name, {}, {}, 0}};
 }
 
@@ -100,7 +100,7 @@ Step place(Loading& l) {
                        "load.limit",
                        "Could not allocate memory for payload",
                        "The payload needs more than 64 MiB in the hypervisor; the model stops here "
-                       "and assumes that the hypervisor has not got it.",
+                       "and assumes that the hypervisor does not have it.",
                        {l.options.name, {}, {}, 0}};
     out.memory.assign(out.pages * page_size, 0);
     out.text = {out.base, out.base + l.text_size};

@@ -7,7 +7,7 @@ namespace xlp::load {
 
 namespace {
 
-const char* const damaged = "Build the payload again; the file is damaged.";
+const char* const damaged = "The file is damaged; rebuild the payload.";
 
 struct Table {
     std::uint32_t index, target;
@@ -45,7 +45,7 @@ Step relocate_one(Loading& l, const Table& t, std::uint64_t number) {
         return refuse(
             l, t, -EINVAL, "load.relocations.ignored-symbol",
             fmt::format("Relocation against ignored symbol {} cannot be resolved", symbol.name),
-            "The symbol's section is not loaded, since it lacks SHF_ALLOC.");
+            "The symbol's section is not loaded, because it lacks SHF_ALLOC.");
     const std::uint64_t value = static_cast<std::uint64_t>(r.r_addend) + l.symbol(index).st_value;
     const auto past_end = [&] {
         return refuse(l, t, -EINVAL, "load.relocations.offset",
@@ -77,7 +77,7 @@ Step relocate_one(Loading& l, const Table& t, std::uint64_t number) {
     default:
         return refuse(l, t, -EOPNOTSUPP, "load.relocations.type",
                       fmt::format("Unhandled relocation {}", type),
-                      "Xen's loader knows R_X86_64_NONE, 64, PC32 and PLT32: compile with -fpic "
+                      "Xen's loader supports R_X86_64_NONE, 64, PC32 and PLT32: compile with -fpic "
                       "and hidden visibility.");
     }
 }

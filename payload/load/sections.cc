@@ -6,7 +6,7 @@ namespace xlp::load {
 
 namespace {
 
-const char* const rebuild = "Build the payload again; the file is damaged.";
+const char* const rebuild = "The file is damaged; rebuild the payload.";
 
 Refusal refuse_section(const Loading& l, std::uint32_t section, int error, const char* code,
                        std::string log, std::string remedy = rebuild) {
@@ -25,11 +25,10 @@ bool valid_string_table(const Loading& l, std::uint32_t index) {
 Step check_section(const Loading& l, std::uint32_t i, const Elf64_Shdr& s) {
     const std::uint64_t size = l.file.size();
     if (s.sh_offset < sizeof(Elf64_Ehdr))
-        return refuse_section(
-            l, i, -EINVAL, "load.sections.offset",
-            fmt::format("Section [{}] data at ELF header of payload", i),
-            "Every section header, also of an empty section or one of type NOBITS, needs "
-            "an offset of at least 64.");
+        return refuse_section(l, i, -EINVAL, "load.sections.offset",
+                              fmt::format("Section [{}] data at ELF header of payload", i),
+                              "Every section header needs an offset of at least 64, including "
+                              "those of empty and NOBITS sections.");
     // the sum wraps in Xen too: find_section_hazards() tells
     if (s.sh_type != SHT_NOBITS && (s.sh_offset > size || s.sh_offset + s.sh_size > size))
         return refuse_section(l, i, -EINVAL, "load.sections.past-end",
@@ -46,7 +45,7 @@ Step check_section(const Loading& l, std::uint32_t i, const Elf64_Shdr& s) {
     if (l.rules.hooks && (s.sh_flags & (SHF_WRITE | SHF_ALLOC)) && s.sh_type == SHT_NOBITS
         && s.sh_size > max_payload_size)
         return refuse_section(l, i, -EINVAL, "load.sections.bss-size", {},
-                              "No section of type NOBITS may exceed 2 MiB.");
+                              "A NOBITS section may not exceed 2 MiB.");
     return {};
 }
 

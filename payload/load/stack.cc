@@ -16,25 +16,25 @@ void check_records(const Loading& l, const FunctionRecord& f, const Loaded& othe
         if (f.old_address == g.old_address) {
             out.push_back(
                 note("load.stack.replaced-again",
-                     fmt::format("{} replaces the function, too: its jump is overwritten, "
-                                 "and comes back when this payload is reverted. Xen "
-                                 "reverts only the payload on top (else EBUSY).",
+                     fmt::format("{} also replaces this function: its jump is overwritten, and "
+                                 "restored when this payload is reverted. Xen reverts only the "
+                                 "topmost payload (otherwise EBUSY).",
                                  other.name),
                      {}, where));
         } else if (f.old_address < g.old_address + g.old_size
                    && g.old_address < f.old_address + f.old_size) {
             out.push_back(refusal(
                 "load.stack.overlap",
-                fmt::format("The function overlaps {} that {} replaced.", g.name, other.name),
-                "Keep the records of both payloads apart.", where));
+                fmt::format("The function overlaps {}, which {} replaced.", g.name, other.name),
+                "The records of the two payloads must not overlap.", where));
         }
     }
     if (other.contains(f.old_address))
-        out.push_back(warning("load.stack.patches-payload",
-                              fmt::format("The function is in payload {}: to unload that, this one "
-                                          "must have been unloaded before.",
-                                          other.name),
-                              {}, where));
+        out.push_back(warning(
+            "load.stack.patches-payload",
+            fmt::format("The function is in payload {}: unload this payload before that one.",
+                        other.name),
+            {}, where));
 }
 
 } // namespace
@@ -49,15 +49,15 @@ Findings find_stack_hazards(const Loading& l) {
         if (s.origin == Origin::other_payload && reported.insert(s.other).second)
             out.push_back(
                 warning("load.stack.reference",
-                        fmt::format("The payload refers to {} of payload {}, and Xen "
-                                    "does not keep that from being unloaded.",
+                        fmt::format("The payload refers to {} of payload {}, and Xen does not "
+                                    "prevent that payload from being unloaded.",
                                     s.name, s.other),
-                        fmt::format("Never unload {} while this payload is loaded.", s.other),
+                        fmt::format("Do not unload {} while this payload is loaded.", s.other),
                         {l.options.name, s.name, {}, 0}));
     if (!l.result->safe_to_reapply && !l.result->memory.empty())
         out.push_back(note("load.not-reappliable",
-                           "The payload has writable data: once reverted it must be unloaded and "
-                           "loaded again before it can be applied.",
+                           "The payload has writable data: once reverted, it must be unloaded and "
+                           "uploaded again before it can be applied.",
                            "Make constant data read-only.", {l.options.name, {}, {}, 0}));
     return out;
 }

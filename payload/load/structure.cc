@@ -15,7 +15,7 @@ Refusal refuse(const Loading& l, const char* code, std::string log, std::string 
 Step check_special_sections(Loading& l) {
     const char* const remedy = l.rules.records_v2
                                    ? "Every payload needs the three build-id notes."
-                                   : "Every payload needs functions and the build-id notes.";
+                                   : "Every payload needs function records and the build-id notes.";
     std::vector<const char*> names = {".livepatch.depends", ".note.gnu.build-id"};
     if (!l.rules.records_v2)
         names.insert(names.begin(), ".livepatch.funcs");
@@ -42,7 +42,7 @@ Step check_patching_sections(Loading& l) {
             continue;
         if (!l.section_header(section).sh_size)
             return refuse(l, "load.patching.empty", fmt::format("{} is empty", name),
-                          "Leave the section out.");
+                          "Omit the section.");
         found = true;
     }
     if (!found)

@@ -26,7 +26,7 @@ Refusal refuse(const Loading& l, std::string_view name, const std::string& other
     return {-EEXIST,
             "load.symbol-table.duplicate",
             fmt::format("duplicate new symbol: {}", name),
-            fmt::format("{} has a symbol of that name: rename the payload's, or strip it.",
+            fmt::format("{} has a symbol of that name: rename or strip the payload's.",
                         other.empty() ? "The hypervisor" : "Payload " + other),
             {l.options.name, std::string(name), {}, 0}};
 }

@@ -19,17 +19,18 @@ Step undefined(Loading& l, LoadingSymbol& symbol, Address& value) {
     }
     if (value)
         return {};
-    return Refusal{-ENOENT, "load.symbols.unknown", fmt::format("Unknown symbol: {}", symbol.name),
-                   "No symbol of the hypervisor has this name: statics are `dir/file.c#name'. "
-                   "Weak or unused undefined symbols must be found, too, or removed.",
-                   at(l, symbol)};
+    return Refusal{
+        -ENOENT, "load.symbols.unknown", fmt::format("Unknown symbol: {}", symbol.name),
+        "The hypervisor has no symbol of this name: static symbols are named `dir/file.c#name'. "
+        "Weak or unused undefined symbols must also resolve, or be removed.",
+        at(l, symbol)};
 }
 
 Step defined(Loading& l, LoadingSymbol& symbol, std::uint32_t index, Address& value) {
     if (index >= SHN_LORESERVE || index >= l.sections.size())
         return Refusal{index >= SHN_LORESERVE ? -EOPNOTSUPP : -EINVAL, "load.symbols.section",
                        fmt::format("Out of bounds symbol section {:#x}", index),
-                       "Build the payload again; the file is damaged.", at(l, symbol)};
+                       "The file is damaged; rebuild the payload.", at(l, symbol)};
     if (l.is_ignored(l.section_header(index))) {
         symbol.origin = Origin::ignored;
         symbol.ignored = l.rules.knows_ignored_symbols;

@@ -33,7 +33,7 @@ Step prepare_hooks(Loading& l) {
             return Refusal{-EINVAL,
                            "load.hooks.number",
                            {},
-                           "There can be one hook of this kind in a payload.",
+                           "A payload can have only one hook of this kind.",
                            l.at_section(section)};
         // only these can refuse, and therefore exclude `replace'
         if (name != std::string_view(".livepatch.hooks.apply")
@@ -61,7 +61,7 @@ Step prepare_exception_table(Loading& l) {
     if (!size && !l.rules.tightened_sections)
         return Refusal{-EINVAL, "load.section-size",
                        fmt::format("Wrong size of .ex_table (exp:{} vs 0)", exception_entry_size),
-                       "Leave the section out.", l.at_section(section)};
+                       "Omit the section.", l.at_section(section)};
     // sort_exception_table() reads and writes every entry
     const Address at = l.sections[section].address;
     if (size && !l.machine.readable(at, 1))

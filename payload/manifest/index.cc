@@ -39,7 +39,7 @@ Answer read_answer(Reader& r, const Json& j) {
     const std::string word = r.text(j, "answer", true);
     const auto kind = kind_of(word);
     if (!kind) {
-        r.wrong(fmt::format("`{}' is no answer for {}.", word, a.advisory));
+        r.wrong(fmt::format("`{}' is not a valid answer for {}.", word, a.advisory));
         return a;
     }
     a.kind = *kind;
@@ -69,7 +69,7 @@ std::vector<Answer> read_answers(Reader& r, const Json& j) {
         }
         answers.push_back(read_answer(r, e));
         if (!seen.insert(answers.back().advisory).second)
-            r.wrong(fmt::format("{} is answered twice.", answers.back().advisory));
+            r.wrong(fmt::format("{} has two answers.", answers.back().advisory));
     }
     return answers;
 }
@@ -139,7 +139,7 @@ Result<Index> parse_index(std::string_view text, const std::string& origin) {
         return fail(bad_input(
             "index.schema",
             fmt::format("The index's schema is `{}'; this tool reads `{}'.", version, index_schema),
-            "Use a tool of the release that made it.", at));
+            "Use the release of xlp that wrote it.", at));
     Index i;
     const Json& xen = r.object(j, "xen");
     i.xen_build_id = r.hex(xen, "build_id", true);
@@ -148,7 +148,7 @@ Result<Index> parse_index(std::string_view text, const std::string& origin) {
     i.minimum_serial = j.contains("minimum_serial") ? r.number(j, "minimum_serial") : 0;
     i.valid_until = r.text(j, "valid_until", true);
     if (!is_time(i.valid_until))
-        r.wrong("`valid_until' is not a time such as 2027-01-31T00:00:00Z.");
+        r.wrong("`valid_until' is not a time of the form 2027-01-31T00:00:00Z.");
     i.revoked = r.list(j, "revoked");
     i.answers = read_answers(r, j);
     if (has_errors(r.findings()))

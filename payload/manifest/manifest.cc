@@ -28,11 +28,12 @@ std::string id_in(const elf::Object& object, std::string_view section) {
 
 Finding mismatch(const std::string& origin, const char* what, const std::string& manifest,
                  const std::string& payload) {
-    return refusal("manifest.mismatch",
-                   fmt::format("The manifest speaks of another payload: {} is {} there, {} here.",
-                               what, manifest.empty() ? "absent" : manifest,
-                               payload.empty() ? "absent" : payload),
-                   "Fetch payload and manifest together again.", {origin, {}, {}, 0});
+    return refusal(
+        "manifest.mismatch",
+        fmt::format(
+            "The manifest is for another payload: {} is {} in the manifest and {} in the payload.",
+            what, manifest.empty() ? "absent" : manifest, payload.empty() ? "absent" : payload),
+        "Download the payload and its manifest again, together.", {origin, {}, {}, 0});
 }
 
 std::vector<std::string> words(const std::string& text) {
@@ -111,8 +112,8 @@ Result<Manifest> describe(const elf::Object& object, const std::string& sha256, 
     if (m.build_id.empty() || m.depends.empty())
         return fail(bad_input("manifest.no-payload",
                               "This is an object file, but not a live-patch payload: it has no "
-                              "build-id, or does not say what it stacks on.",
-                              "A payload comes from `xlp-build payload'.", {file, {}, {}, 0}));
+                              "build-id, or does not name the build-id that it depends on.",
+                              "Use a payload built by `xlp-build payload'.", {file, {}, {}, 0}));
     for (ReplacedFunction& f : replaced_functions(object))
         m.functions.push_back(std::move(f.name));
     return m;
@@ -132,7 +133,7 @@ Findings compare(const Manifest& m, const Manifest& itself, const std::string& o
     check("the SHA-256", m.sha256, itself.sha256);
     check("the size", std::to_string(m.size), std::to_string(itself.size));
     check("the build-id", m.build_id, itself.build_id);
-    check("what it stacks on", m.depends, itself.depends);
+    check("what it depends on", m.depends, itself.depends);
     check("the hypervisor's build-id", m.xen_build_id, itself.xen_build_id);
     return f;
 }

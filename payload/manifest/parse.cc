@@ -41,7 +41,7 @@ Result<Manifest> parse(std::string_view text, const std::string& origin) {
         return fail(bad_input(
             "manifest.schema",
             fmt::format("The manifest's schema is `{}'; this tool reads `{}'.", version, schema),
-            "Use a tool of the release that made it.", at));
+            "Use the release of xlp that wrote it.", at));
     Manifest m;
     m.name = r.text(j, "name", true);
     m.title = r.text(j, "title");

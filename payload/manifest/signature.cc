@@ -85,8 +85,8 @@ Finding malformed_key(const fs::path& path, bool is_private) {
     return bad_input("key.malformed",
                      fmt::format("This is not an unencrypted Ed25519 {} key in PEM form.",
                                  is_private ? "private" : "public"),
-                     is_private ? "Make one with `openssl genpkey -algorithm ed25519'."
-                                : "Make one with `openssl pkey -in KEY -pubout'.",
+                     is_private ? "Create one with `openssl genpkey -algorithm ed25519'."
+                                : "Create one with `openssl pkey -in KEY -pubout'.",
                      {path, {}, {}, 0});
 }
 
@@ -132,7 +132,7 @@ Result<std::vector<Entry>> parse_file(std::string_view text, const std::string& 
     for (const Json& s : j["signatures"]) {
         if (!s.is_object() || !s.contains("key") || !s["key"].is_string() || !s.contains("ed25519")
             || !s["ed25519"].is_string())
-            return malformed("The signature file holds a signature without key or value.");
+            return malformed("The signature file holds a signature without a key or value.");
         auto bytes = from_hex(s["ed25519"].get<std::string>());
         if (!bytes || bytes->size() != 64)
             return malformed("The signature file holds a signature that is not 64 bytes.");
@@ -192,10 +192,10 @@ Result<std::vector<Key>> read_trusted_keys(const fs::path& folder) {
         if (e.path().extension() == ".pem")
             files.push_back(e.path());
     if (ec && ec != std::errc::no_such_file_or_directory)
-        return fail(
-            environment("key.folder",
-                        fmt::format("The folder of trusted keys cannot be read: {}.", ec.message()),
-                        {}, {folder, {}, {}, 0}));
+        return fail(environment(
+            "key.folder",
+            fmt::format("The directory of trusted keys cannot be read: {}.", ec.message()), {},
+            {folder, {}, {}, 0}));
     std::sort(files.begin(), files.end());
     std::vector<Key> keys;
     Findings wrong;
@@ -256,14 +256,12 @@ Result<std::string> verify_message(const Bytes& what, std::string_view signature
             unfit = key.id;
         }
     if (!unfit.empty())
-        return fail(
-            refusal("signature.wrong",
-                    fmt::format("The signature by key {} is not of this {}.", unfit, changed),
-                    fmt::format("Fetch the {} again, from where it was published.", it),
-                    {origin, {}, {}, 0}));
-    return fail(refusal("signature.untrusted",
-                        fmt::format("No trusted key has signed this {}.", it),
-                        "Put the publisher's public key into /etc/xlp/keys.d/, after checking it.",
+        return fail(refusal(
+            "signature.wrong",
+            fmt::format("The signature by key {} does not match this {}.", unfit, changed),
+            fmt::format("Download the {} again from its publisher.", it), {origin, {}, {}, 0}));
+    return fail(refusal("signature.untrusted", fmt::format("No trusted key signed this {}.", it),
+                        "Verify the publisher's public key, then put it into /etc/xlp/keys.d/.",
                         {origin, {}, {}, 0}));
 }
 
@@ -277,7 +275,7 @@ Result<std::string> sign(View payload, std::string_view manifest, const Key& key
 Result<std::string> verify(View payload, std::string_view manifest, std::string_view signature_file,
                            const std::vector<Key>& trusted, const std::string& origin) {
     return verify_message(message(payload, manifest), signature_file, trusted, origin, "payload",
-                          "payload with this manifest: one of them was changed");
+                          "payload and manifest: one of them was changed");
 }
 
 Result<std::string> sign_index(std::string_view index, const Key& key, std::string_view existing) {

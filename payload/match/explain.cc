@@ -37,7 +37,7 @@ Bytes linked_as(const Match& m, const atom::Atom& a, const xen::Image& image, Vi
     return bytes;
 }
 
-// "+0x1c (common/domain.c:123): the source gives `x`, the hypervisor has `y`".
+// "at +0x1c the source compiles to `x`, the hypervisor has `y`".
 std::string first_difference(const Match& m, const atom::Atom& a, const xen::Image& image,
                              std::uint32_t& offset) {
     const AtomMatch& match = m.of(a.id);
@@ -45,7 +45,7 @@ std::string first_difference(const Match& m, const atom::Atom& a, const xen::Ima
     if (!match.different.empty()) {
         const Difference& d = match.different.back();
         offset = d.offset;
-        reference = fmt::format("at +{:#x} the source gives {}, the hypervisor has {}", d.offset,
+        reference = fmt::format("at +{:#x} the source refers to {}, the hypervisor to {}", d.offset,
                                 d.expected, d.actual);
     }
     if (!xen::is_code(a.section_class))
@@ -58,7 +58,7 @@ std::string first_difference(const Match& m, const atom::Atom& a, const xen::Ima
     if (!unlike || (match.state == State::reference_differs && unlike->offset > offset))
         return reference;
     offset = unlike->offset;
-    return fmt::format("at +{:#x} the source gives `{}`, the hypervisor has `{}`", offset,
+    return fmt::format("at +{:#x} the source compiles to `{}`, the hypervisor has `{}`", offset,
                        readable(unlike->ours, image), readable(unlike->theirs, image));
 }
 
@@ -107,12 +107,11 @@ Findings explain(const Match& m, std::span<const atom::AtomId> atoms, const Diag
         case State::matched:
             break;
         case State::string_differs:
-            found.push_back(
-                note("match.strings",
-                     fmt::format("Equal but for a string: the source gives {}, the "
-                                 "hypervisor has {}.",
-                                 match.different.front().expected, match.different.front().actual),
-                     {}, where));
+            found.push_back(note(
+                "match.strings",
+                fmt::format("They differ only in a string: the source has {}, the hypervisor {}.",
+                            match.different.front().expected, match.different.front().actual),
+                {}, where));
             break;
         case State::missing:
             found.push_back(refusal(
@@ -141,8 +140,8 @@ std::optional<Finding> others(const Match& m, std::span<const atom::AtomId> expl
     if (!differ)
         return std::nullopt;
     return warning("match.others",
-                   fmt::format("{} of {} functions that the payload does not replace are not as in "
-                               "the hypervisor. Likely cause: {}. {}",
+                   fmt::format("{} of {} functions that the payload does not replace differ from "
+                               "the hypervisor's. Likely cause: {}. {}",
                                differ, all, text(diagnosis.cause), diagnosis.why),
                    diagnosis.remedy, {m.module().object().name(), {}, {}, 0});
 }

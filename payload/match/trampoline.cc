@@ -51,7 +51,7 @@ private:
         if (image_.in_init(s.address)) {
             error(s, "trampoline.init",
                   "The function is in .init, which the hypervisor frees after boot.",
-                  "Nothing of it can be patched any more; leave it out.");
+                  "It no longer exists in the running hypervisor; leave it out.");
             return false;
         }
         if (!image_.in_text(s.address)) {
@@ -61,12 +61,12 @@ private:
         }
         if (std::string why = load::why_forbidden(image_, s.address, s.name); !why.empty())
             error(s, "trampoline.forbidden", std::move(why),
-                  "Patch its callers or what it calls; leave it out if the "
-                  "fix does not depend on it; or reboot into a fixed hypervisor.");
+                  "Patch its callers or callees; leave it out if the fix does not depend on it; or "
+                  "reboot into a fixed hypervisor.");
         const std::uint64_t needed = jump_offset(image_, s.address) + jump_size;
         if (s.size < needed) {
             error(s, "trampoline.too-short",
-                  fmt::format("The function has {} bytes; a jump to its replacement takes {}.",
+                  fmt::format("The function has {} bytes, but a jump to its replacement takes {}.",
                               s.size, needed),
                   "Replace its callers instead.");
             return false;
@@ -89,20 +89,20 @@ private:
     }
 
     void own_branch(const Site& s, Address from, Address to) {
-        found_.push_back(warning(
-            "trampoline.own-branch",
-            fmt::format("The old function itself jumps into the bytes that the trampoline "
-                        "overwrites: +{:#x}: {}, to +{:#x}. That matters only where the function "
-                        "can be running while the patch is applied.",
-                        from - s.address, instruction(from), to - s.address),
-            {}, {{}, s.name, {}, 0}));
+        found_.push_back(
+            warning("trampoline.own-branch",
+                    fmt::format("The old function itself jumps into the bytes that the trampoline "
+                                "overwrites: +{:#x}: {}, to +{:#x}. This matters only if the "
+                                "function can be running while the payload is applied.",
+                                from - s.address, instruction(from), to - s.address),
+                    {}, {{}, s.name, {}, 0}));
     }
 
     void entered(const Site& s, Address to, std::string what) {
         error(s, "trampoline.entered-inside",
-              fmt::format("{} leads to +{:#x}, into the bytes that the trampoline overwrites.",
+              fmt::format("{} points to +{:#x}, into the bytes that the trampoline overwrites.",
                           what, to - s.address),
-              "Replace the function that leads there as well, or the callers of this one.");
+              "Also replace the function that points there, or replace the callers of this one.");
     }
 
     void entry(const Site& s, const Xref& x) {
@@ -117,12 +117,12 @@ private:
         case Xref::Kind::pointer:
             return entered(s, x.to, fmt::format("A pointer in {}", where));
         case Xref::Kind::possible:
-            found_.push_back(warning(
-                "trampoline.maybe-inside",
-                fmt::format("Code in {} that cannot be decoded may lead to +{:#x}, into the bytes "
-                            "that the trampoline overwrites.",
-                            where, x.to - s.address),
-                {}, {{}, s.name, {}, 0}));
+            found_.push_back(
+                warning("trampoline.maybe-inside",
+                        fmt::format("Code in {} that cannot be decoded may point to +{:#x}, into "
+                                    "the bytes that the trampoline overwrites.",
+                                    where, x.to - s.address),
+                        {}, {{}, s.name, {}, 0}));
             return;
         }
     }
@@ -152,7 +152,7 @@ private:
             if (b.address < inside(a).end)
                 error(b, "trampoline.overlap",
                       fmt::format("Its trampoline and that of {} overlap.", a.name),
-                      "Two names for one function need one replacement only.");
+                      "Two names for one function need only one replacement.");
         }
     }
 

@@ -38,11 +38,11 @@ Result<void> check_callers(Context& c) {
         if (!left.empty())
             c.findings.push_back(refusal(
                 "select.too-short",
-                fmt::format("The function has no room for a jump to its replacement, and not all "
-                            "that use it are in files that the patch touches: {}.",
+                fmt::format("The function is too short for a jump to its replacement, and some of "
+                            "its users are in files that the patch does not touch: {}.",
                             fmt::join(left, ", ")),
-                "Let the patch touch the files of those too, with an empty line for example: they "
-                "are then replaced in its place.",
+                "Make the patch touch those files too, for example by adding an empty line: those "
+                "functions are then replaced instead.",
                 {c.program.units[i.place.unit].name, i.old_name,
                  c.program.units[i.place.unit].source, 0}));
     }
@@ -68,14 +68,14 @@ Result<void> check_readers(Context& c) {
                 return replaced.contains(s.substr(0, cold)) || s == old.name;
             });
         if (!left.empty())
-            c.findings.push_back(refusal(
-                "data.const-changed",
-                fmt::format("The contents of this constant changed, and code outside of the "
-                            "payload reads it too: {}.",
-                            fmt::join(left, ", ")),
-                "Set the new contents in a load hook (xen-patches/examples).",
-                {program.units[i.place.unit].name, a.label(), program.units[i.place.unit].source,
-                 0}));
+            c.findings.push_back(
+                refusal("data.const-changed",
+                        fmt::format("The contents of this constant changed, and code outside the "
+                                    "payload also reads it: {}.",
+                                    fmt::join(left, ", ")),
+                        "Set the new contents in a load hook (xen-patches/examples).",
+                        {program.units[i.place.unit].name, a.label(),
+                         program.units[i.place.unit].source, 0}));
     }
     return {};
 }

@@ -30,11 +30,11 @@ Result<void> check_endbr(Context& c) {
         if (!a.is_function() || a.anonymous() || xen::abi::begins_with_endbr64(a.bytes))
             continue;
         const diff::Unit& u = c.program.units[p.unit];
-        c.findings.push_back(refusal(
-            "select.no-endbr",
-            "Its address is taken, and it does not begin with ENDBR64: a call through that "
-            "address is a fault on CPUs with indirect branch tracking.",
-            "Mark it cf_check, as Xen marks such functions.", {u.name, a.label(), u.source, 0}));
+        c.findings.push_back(
+            refusal("select.no-endbr",
+                    "Its address is taken, but it does not begin with ENDBR64: a call through that "
+                    "address faults on CPUs with indirect branch tracking.",
+                    "Mark it cf_check, as Xen does.", {u.name, a.label(), u.source, 0}));
     }
     return {};
 }

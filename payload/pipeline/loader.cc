@@ -33,8 +33,8 @@ Result<load::Verdict> Loader::apply(View payload, const std::string& name) {
     if (!verdict.good()) {
         Findings why = std::move(verdict.findings);
         why.push_back(refusal(
-            "load.stack.below", "The payload below could not be loaded, or should not be.",
-            "Give the payloads below from the bottom of the stack upwards.", {name, {}, {}, 0}));
+            "load.stack.below", "The payload below cannot or should not be loaded.",
+            "List the payloads below from the bottom of the stack upwards.", {name, {}, {}, 0}));
         return fail(std::move(why));
     }
     owned_.push_back(verdict.loaded);
@@ -61,9 +61,9 @@ Result<void> load_payload(Context& c) {
     if (above)
         c.findings.push_back(
             note("load.dependency.not-given",
-                 "The payload is to be applied on top of another, which is not at hand: that they "
-                 "fit together was not checked.",
-                 "Name the payload below, so that this one is built and checked on top of it.",
+                 "The payload depends on another payload that is not available: whether they fit "
+                 "together was not checked.",
+                 "Specify the payload below, so that this one is built and checked on top of it.",
                  {c.options.name, {}, {}, 0}));
     return {};
 }

@@ -165,21 +165,21 @@ Result<void> check_bring_up(Context& c) {
     const disasm::Disassembler disassembler;
     for (const auto& [name, by] : match::bring_up_only(c.image, c.sites, disassembler)) {
         std::string why = fmt::format(
-            "It runs only when a CPU comes up, is brought online, resumes or takes microcode "
-            "(reached through {}). CPUs that are up keep what its old code did.",
+            "It runs only when a CPU boots, comes online, resumes or loads microcode (reached "
+            "through {}). CPUs that are already up keep what its old code did.",
             by);
         // A load hook will not do: the other CPUs are stopped then, and never answer.
         if (c.selection.hooks.empty())
             c.findings.push_back(
                 refusal("init.bring-up", std::move(why),
                         "Add a post-apply hook to the patch that does its work on each CPU that is "
-                        "up, with on_each_cpu() for example (xen-patches/examples/cpu-bring-up); "
+                        "up, for example with on_each_cpu() (xen-patches/examples/cpu-bring-up); "
                         "or reboot. If the fix does not depend on it, allow this refusal; the "
-                        "payload then counts as a part of the fix.",
+                        "payload then counts as a partial fix.",
                         {{}, name, {}, 0}));
         else
             c.findings.push_back(note("init.bring-up",
-                                      why + " What is to happen on them is left to the hooks.", {},
+                                      why + " The hooks must do its work on those CPUs.", {},
                                       {{}, name, {}, 0}));
     }
     return {};

@@ -153,9 +153,9 @@ std::vector<std::string> explain(const Assembly& a) {
         lines.push_back(fmt::format("account     {}: {}", kind, line));
     }
     for (const std::string& name : a.selection.line_only)
-        lines.push_back(fmt::format("left out    {}: differs by line numbers only", name));
+        lines.push_back(fmt::format("left out    {}: differs only in line numbers", name));
     for (const std::string& name : a.left_out)
-        lines.push_back(fmt::format("left out    {}: keeps its old code, as was asked for", name));
+        lines.push_back(fmt::format("left out    {}: keeps its old code, as requested", name));
     return lines;
 }
 

@@ -105,8 +105,8 @@ void Page::head() {
 void Page::overview() {
     const Json& m = s_.manifest;
     put("<p class=\"verdict {}\">{}</p>\n<dl>\n", s_.verdict.good() ? "good" : "bad",
-        s_.verdict.good() ? "The loader's model takes this payload."
-                          : "The loader's model finds fault with this payload.");
+        s_.verdict.good() ? "The loader model accepts this payload."
+                          : "The loader model rejects this payload.");
     fact("Title", text(m, "title"));
     fact("Advisories", words(m, "advisories"));
     fact("CVEs", words(m, "cves"));
@@ -115,8 +115,8 @@ void Page::overview() {
     if (s_.verdict.loaded) {
         fact("Build-id", hex(s_.verdict.loaded->build_id));
         fact("Applied on top of", hex(s_.verdict.loaded->depends));
-        fact("Can be applied again after a revert",
-             s_.verdict.loaded->safe_to_reapply ? "yes" : "no, only after unloading it");
+        fact("Can be re-applied after a revert",
+             s_.verdict.loaded->safe_to_reapply ? "yes" : "no, it must be unloaded first");
     }
     put("</dl>\n");
 }
@@ -125,7 +125,7 @@ void Page::overview() {
 void Page::contents() {
     if (!s_.manifest.is_object() || !s_.manifest.contains("contents"))
         return;
-    section("What is in it, and why");
+    section("Contents, and why each is there");
     put("<div class=\"wide\"><table><tr><th>What</th><th>Role</th><th>Unit</th><th>Bytes</th>"
         "<th>Why</th></tr>\n");
     for (const Json& c : s_.manifest["contents"]) {
@@ -140,10 +140,10 @@ void Page::contents() {
     put("</table></div>\n");
     const std::string line_only = words(s_.manifest, "line_only");
     if (!line_only.empty())
-        put("<p>Left out, as they differ by line numbers only: {}.</p>\n", escape(line_only));
+        put("<p>Left out, because they differ only in line numbers: {}.</p>\n", escape(line_only));
     const std::string left_out = words(s_.manifest, "left_out");
     if (!left_out.empty())
-        put("<p>Left out by whoever built this, though the patch changes them: {}.</p>\n",
+        put("<p>Left out at the builder's request, although the patch changes them: {}.</p>\n",
             escape(left_out));
 }
 
@@ -164,7 +164,7 @@ void Page::findings() {
 void Page::functions() {
     if (!s_.verdict.loaded)
         return;
-    section("Old code and new");
+    section("Old and new code");
     const disasm::Disassembler disassembler;
     for (const load::FunctionRecord& f : s_.verdict.loaded->functions)
         function(f, disassembler);
@@ -202,8 +202,8 @@ void Page::function(const load::FunctionRecord& f, const disasm::Disassembler& d
 }
 
 void Page::stages() {
-    section("The loader, stage by stage");
-    put("<div class=\"wide\"><table><tr><th>Stage</th><th>Answer</th><th></th></tr>\n");
+    section("Loader stages");
+    put("<div class=\"wide\"><table><tr><th>Stage</th><th>Result</th><th></th></tr>\n");
     for (const load::StageReport& r : s_.verdict.stages)
         put("<tr class=\"{}\"><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             r.outcome == load::Outcome::accepted ? "" : "bad", load::name_of(r.stage),
@@ -214,7 +214,7 @@ void Page::stages() {
 void Page::memory() {
     if (!s_.verdict.loaded || s_.verdict.loaded->sections.empty())
         return;
-    section("In the hypervisor's memory");
+    section("Memory layout in the hypervisor");
     const auto& sections = s_.verdict.loaded->sections;
     std::uint64_t total = 1;
     for (const load::PlacedSection& s : sections)
@@ -234,7 +234,7 @@ void Page::memory() {
 void Page::symbols() {
     if (!s_.verdict.loaded)
         return;
-    section("What it refers to in the hypervisor");
+    section("Symbols it refers to in the hypervisor");
     put("<div class=\"wide\"><table><tr><th>Symbol</th><th>Address</th></tr>\n");
     for (const load::ResolvedSymbol& s : s_.verdict.loaded->symbols)
         if (s.origin == load::Origin::hypervisor || s.origin == load::Origin::other_payload)

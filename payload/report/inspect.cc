@@ -90,9 +90,10 @@ Json symbols_of(const elf::Object& o, bool undefined) {
 
 Result<Json> inspect(const elf::Object& o, const std::string& name) {
     if (!o.section(".livepatch.depends"))
-        return fail(bad_input("payload.not-a-payload",
-                              "This object has no .livepatch.depends: it is no livepatch payload.",
-                              {}, {name, {}, {}, 0}));
+        return fail(
+            bad_input("payload.not-a-payload",
+                      "This object has no .livepatch.depends: it is not a live-patch payload.", {},
+                      {name, {}, {}, 0}));
     auto m = manifest::describe(o.bytes(), name);
     if (!m)
         return fail(m);

@@ -219,7 +219,7 @@ std::string Comparison::difference(const Function& was, const Function& is) {
         add(fmt::format("it had {} parameter{}, now {}", was.parameters.count,
                         was.parameters.count == 1 ? "" : "s", is.parameters.count));
     if (was.variadic != is.variadic)
-        add(is.variadic ? "it takes any number of arguments now"
+        add(is.variadic ? "it now takes any number of arguments"
                         : "it no longer takes any number of arguments");
     for (std::uint32_t i = 0; i < std::min(was.parameters.count, is.parameters.count); ++i) {
         const TypeId a = before_.model.parameters[was.parameters.first + i];
@@ -341,10 +341,9 @@ Result<TypeChanges> compare_types(const elf::Object& original, const elf::Object
         return fail(std::move(trouble));
     if (!before->info || !after->info) {
         TypeChanges none;
-        none.notes.push_back(
-            note("types.absent",
-                 "The object has no debug information, so that its types were not compared.",
-                 "Compile with -g.", {.file = before->info ? patched.name() : original.name()}));
+        none.notes.push_back(note(
+            "types.absent", "The object has no debug information, so its types were not compared.",
+            "Compile with -g.", {.file = before->info ? patched.name() : original.name()}));
         return none;
     }
     Side old_side(std::move(*before)), new_side(std::move(*after));

@@ -36,7 +36,7 @@ Result<std::shared_ptr<DebugInfo>> DebugInfo::open(const elf::Object& object) {
     auto bad = [&](const char* why) {
         return fail(bad_input("types.corrupt",
                               fmt::format("The debug information cannot be read: {}.", why),
-                              "Compile the object anew with -g.", {.file = object.name()}));
+                              "Recompile the object with -g.", {.file = object.name()}));
     };
     // types apart from their units, in sections that come and go one by one: Xen is never compiled
     // so, and libdw reads one of them only
@@ -45,7 +45,7 @@ Result<std::shared_ptr<DebugInfo>> DebugInfo::open(const elf::Object& object) {
         || std::count_if(sections.begin(), sections.end(), [](const elf::Section& s) {
                return s.name == ".debug_info";
            }) > 1)
-        return bad("it was made with -fdebug-types-section");
+        return bad("it was compiled with -fdebug-types-section");
     elf_version(EV_CURRENT);
     auto info = std::make_shared<DebugInfo>();
     info->bytes_.assign(object.bytes().begin(), object.bytes().end());

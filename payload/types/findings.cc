@@ -83,25 +83,25 @@ Finding layout_finding(const StructChange& c, const Parties& p, std::string why,
     if (stack && p.makers.empty())
         return note("types.layout",
                     why
-                        + " It lives on the stack only, and all functions that make one are in the "
-                          "payload.",
+                        + " It exists only on the stack, and all functions that create one are in "
+                          "the payload.",
                     {}, std::move(where));
     if (stack)
         return refusal("types.layout",
-                       fmt::format("{} {} stay{} as before and make{} it for {} of the payload.",
+                       fmt::format("{} {} stay{} unchanged and create{} it for {} of the payload.",
                                    why, list(p.makers), p.makers.size() == 1 ? "s" : "",
                                    p.makers.size() == 1 ? "s" : "", list(p.included)),
-                       "Leave the structure as it was, or change those functions as well.",
+                       "Leave the structure unchanged, or change those functions as well.",
                        std::move(where));
     const bool grew = c.layout.new_size > c.layout.old_size;
-    return refusal("types.layout",
-                   fmt::format("{} Objects allocated before the patch {}, and {} of the payload "
-                               "would use them.",
-                               why, grew ? "lack what was added" : "have the old layout",
-                               list(p.included)),
-                   "Leave the structure as it was, and keep the new state in a shadow table or "
-                   "convert the objects in a hook (docs/types.md).",
-                   std::move(where));
+    return refusal(
+        "types.layout",
+        fmt::format(
+            "{} Objects allocated before the patch {}, and {} in the payload would use them.", why,
+            grew ? "lack the added members" : "have the old layout", list(p.included)),
+        "Leave the structure unchanged and keep the new state in a shadow table, or convert the "
+        "objects in a hook (docs/types.md).",
+        std::move(where));
 }
 
 } // namespace
@@ -207,14 +207,14 @@ std::optional<Finding> finding(const StructChange& c, const Included& included,
             return note("types.padding", std::move(why), {}, where);
         return warning("types.padding",
                        why
-                           + " Objects allocated before the patch have there whatever was there: "
-                             "zero, if they were allocated zeroed.",
+                           + " Objects allocated before the patch hold whatever was there: zero, "
+                             "if they were allocated zeroed.",
                        "Make sure that the code does the right thing for that value.", where);
     case Effect::retyped:
         if (!matters)
             return note("types.retyped", std::move(why), {}, where);
         return warning("types.retyped",
-                       why + " Objects and code from before the patch have the old type.",
+                       why + " Objects and code from before the patch use the old type.",
                        "Make sure that the old value means the same in the new type.", where);
     case Effect::renamed:
     case Effect::none:
@@ -228,20 +228,19 @@ Finding finding(const EnumChange& c) {
     if (c.compatible())
         return note("types.enum", describe(c) + ".", {}, where);
     if (c.only_count)
-        return note("types.enum",
-                    describe(c)
-                        + ". This value counts the others: arrays of that length are "
-                          "looked at by themselves.",
-                    {}, where);
+        return note(
+            "types.enum",
+            describe(c)
+                + ". This value counts the others: arrays of that length are checked separately.",
+            {}, where);
     if (c.changed.empty() && c.old_size == c.new_size)
         return warning("types.enum",
-                       describe(c) + ". Objects from before the patch may still have these values.",
+                       describe(c) + ". Objects from before the patch may still hold these values.",
                        "Make sure that the code handles the old values.", where);
-    return refusal("types.enum",
-                   describe(c)
-                       + ". Values stored before the patch, and code that stays, have the old "
-                         "meaning.",
-                   "Give new enumerators values that were free: add them at the end.", where);
+    return refusal(
+        "types.enum",
+        describe(c) + ". Values stored before the patch, and unpatched code, use the old meaning.",
+        "Give new enumerators unused values: add them at the end.", where);
 }
 
 Finding finding(const FunctionChange& c, const std::vector<std::string>& missing_callers) {
@@ -252,7 +251,7 @@ Finding finding(const FunctionChange& c, const std::vector<std::string>& missing
     return refusal("types.signature",
                    fmt::format("{} {} still call{} it the old way.", why, list(missing_callers),
                                missing_callers.size() == 1 ? "s" : ""),
-                   "Give the new form another name, and leave the old function for its callers.",
+                   "Give the new version another name, and leave the old function to its callers.",
                    where);
 }
 
@@ -260,12 +259,12 @@ Finding finding(const VariableChange& c) {
     const Where where{.function = c.name, .source = c.source.file, .line = c.source.line};
     if (c.constant)
         return note("types.variable",
-                    describe(c) + ". It is constant: code of the payload uses a new one.", {},
+                    describe(c) + ". It is constant: code in the payload uses a new copy.", {},
                     where);
     return refusal("types.variable",
-                   describe(c) + ". What is in memory was made with the old type.",
-                   c.per_cpu ? "Leave the variable as it was: a payload cannot bring per-CPU data."
-                             : "Leave the variable as it was, and add a new one for the new code; "
+                   describe(c) + ". The one in memory was created with the old type.",
+                   c.per_cpu ? "Leave the variable unchanged: a payload cannot add per-CPU data."
+                             : "Leave the variable unchanged, and add a new one for the new code; "
                                "a hook can fill it from the old one.",
                    where);
 }

@@ -229,8 +229,8 @@ Result<Lines> Lines::from(const elf::Object& object) {
             break;
         }
     if (more < 0)
-        return fail(bad_input("types.corrupt", "The debug information of the object is damaged.",
-                              "Compile the object anew with -g.", {.file = object.name()}));
+        return fail(bad_input("types.corrupt", "The object's debug information is damaged.",
+                              "Recompile the object with -g.", {.file = object.name()}));
     // at one address the end of a run comes before the start of the next
     std::stable_sort(
         table->rows.begin(), table->rows.end(), [](const Table::Row& a, const Table::Row& b) {

@@ -170,10 +170,10 @@ Result<Model> Reader::read() {
     }
     if (more < 0 || damaged_ || !std::is_sorted(type_at_.begin(), type_at_.end())
         || !std::is_sorted(function_at_.begin(), function_at_.end()))
-        return fail(bad_input("types.corrupt",
-                              "The debug information of the object is damaged: its entries do not "
-                              "form a tree.",
-                              "Compile the object anew with -g.", {.file = object_.name()}));
+        return fail(
+            bad_input("types.corrupt",
+                      "The object's debug information is damaged: its entries do not form a tree.",
+                      "Recompile the object with -g.", {.file = object_.name()}));
     resolve();
     name_by_aliases();
     return std::move(model_);

@@ -17,23 +17,22 @@ const std::vector<ContractRow>& rows() {
          {},
          {},
          "",
-         "Load and unload hooks are run; a record without a new function puts no-operations in "
-         "place of the old one; a payload with writable data cannot be applied again once it was "
-         "reverted; the distance of the jump, the size of `.bss` and of relocation tables are "
-         "checked."},
+         "Load and unload hooks are run; a record without a new function replaces the old one with "
+         "NOPs; a payload with writable data cannot be re-applied after a revert; the distance of "
+         "the jump and the sizes of `.bss` and relocation tables are checked."},
         {Feature::checked_relocation_symbols,
          {{4, 7, 4}, {4, 8, 2}, {4, 9, 1}, {4, 10, 0}},
          {},
          {},
          "2ff229643b",
-         "A relocation without a symbol is refused; before, Xen dies of it."},
+         "A relocation without a symbol is refused; earlier releases crash."},
         {Feature::tightened_sections,
          {{4, 10, 0}},
          {},
          {},
          "c3f951417f, 7597fabca7, 66d3f83db6",
          "The alignment of sections is checked; an empty `.ex_table` is accepted; a payload "
-         "without any writable section may be applied again."},
+         "without any writable section may be re-applied."},
         {Feature::long_alternatives,
          {{4, 11, 0}},
          {},
@@ -45,14 +44,14 @@ const std::vector<ContractRow>& rows() {
          {},
          {},
          "67d01cdb55",
-         "A call through a pointer can become a direct one: the pointer is read when the payload "
-         "is loaded."},
+         "A call through a pointer can become a direct call: the pointer is read when the payload "
+         "is uploaded."},
         {Feature::logged_reasons,
          {{4, 13, 0}},
          {},
          {},
          "",
-         "A hypervisor that is not a debug build logs why it refuses a payload."},
+         "Non-debug builds log why they refuse a payload."},
         {Feature::path_qualified_names,
          {{4, 13, 0}},
          {},
@@ -64,9 +63,9 @@ const std::vector<ContractRow>& rows() {
          {},
          {},
          "",
-         "Function records have 104 bytes instead of 64, with the bytes that are expected at the "
-         "old function. The loader demands `.livepatch.xen_depends` and compares it with the "
-         "hypervisor, takes payloads without `.livepatch.funcs`, runs the pre-, post- and "
+         "Function records have 104 bytes instead of 64, including the expected bytes at the old "
+         "function. The loader requires `.livepatch.xen_depends` and compares it with the "
+         "hypervisor, accepts payloads without `.livepatch.funcs`, runs the pre-, post- and "
          "replacement hooks, and keeps `.modinfo`."},
         {Feature::places_empty_sections,
          {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}},
@@ -79,14 +78,14 @@ const std::vector<ContractRow>& rows() {
          {},
          {},
          "0dc1f929e8, 9120b5737f",
-         "A relocation against a symbol of a section that is not loaded is refused; before, it "
-         "silently got a wrong address."},
+         "A relocation against a symbol in a section that is not loaded is refused; earlier "
+         "releases silently use a wrong address."},
         {Feature::skips_endbr,
          {{4, 14, 5}, {4, 15, 3}, {4, 16, 1}, {4, 17, 0}},
          {},
          {},
          "6974c75180, 5142dc5c25",
-         "The jump goes behind an ENDBR64 at the start of the old function, which must be long "
+         "The jump goes after an ENDBR64 at the start of the old function, which must be long "
          "enough for both."},
         {Feature::knows_poisoned_endbr,
          {{4, 17, 0}},
@@ -99,46 +98,46 @@ const std::vector<ContractRow>& rows() {
          {},
          {},
          "",
-         "Payloads are placed from the end of the hypervisor's data on, without alignment to "
-         "2 MiB."},
+         "Payloads are placed after the hypervisor's data, without alignment to 2 MiB."},
         {Feature::alternatives_fault_with_ibt,
          {{4, 17, 0}},
          {{4, 17, 4}, {4, 18, 2}, {4, 19, 0}},
          {},
-         "4be1fef1e6 ends it",
-         "A payload with alternatives kills a host whose CPUs have IBT."},
+         "fixed by 4be1fef1e6",
+         "A payload with alternatives crashes a host whose CPUs have IBT."},
         {Feature::read_only_records,
          {{4, 16, 4}, {4, 17, 1}, {4, 18, 0}},
          {},
          {},
          "8676092a0f",
-         "Only `.text` is writable while a payload is applied. Up to the next but one row, the "
-         "loader itself writes to `.livepatch.funcs`, and dies if that section is read-only."},
+         "Only `.text` is writable while a payload is applied. Until the change two rows below, "
+         "the loader itself writes to `.livepatch.funcs`, and crashes if that section is "
+         "read-only."},
         {Feature::read_only_rodata,
          {{4, 16, 4}, {4, 17, 1}, {4, 18, 0}},
          {{4, 17, 4}, {4, 18, 2}, {4, 19, 0}},
          {},
-         "8676092a0f; 4be1fef1e6 ends it",
+         "8676092a0f; ended by 4be1fef1e6",
          "The hypervisor's `.rodata` is read-only while payloads are applied."},
         {Feature::state_outside_records,
          {{4, 17, 3}, {4, 18, 1}, {4, 19, 0}},
          {},
          {},
          "82182ad7b4",
-         "The loader keeps its state outside of `.livepatch.funcs`."},
+         "The loader keeps its state outside `.livepatch.funcs`."},
         {Feature::checked_alternative_ranges,
          {{4, 17, 4}, {4, 18, 0}},
          {},
          {},
          "e74360e4ba",
-         "Alternatives must lie within the payload's `.text` and `.altinstr_replacement`."},
+         "Alternatives must be within the payload's `.text` and `.altinstr_replacement`."},
         {Feature::reworked_sections,
          {{4, 18, 4}, {4, 19, 1}, {4, 20, 0}},
          {},
          {},
          "fa49f4be41, 8c81423038, aa5a06d5d6",
-         "The hypervisor's build-id is checked before anything is loaded; errors of notes and "
-         "alternatives are passed on."},
+         "The hypervisor's build-id is checked before anything is loaded; errors in notes and "
+         "alternatives are propagated."},
         {Feature::negated_features,
          {{4, 17, 6}, {4, 18, 5}, {4, 19, 3}, {4, 20, 1}, {4, 21, 0}},
          {},
@@ -193,11 +192,13 @@ unsigned feature_words(Version v) {
 std::string contract_document() {
     std::string text =
         "# What differs between versions of Xen\n\n"
-        "Generated from `payload/xen/contract.cc`, which the emitter, the loader's model, the "
-        "matcher\nand the host tool read. A unit test fails when this page is stale, and says how "
-        "to renew it.\n\n"
-        "A row holds from the listed point release of each branch on, and in all newer branches. "
-        "The\nversions were read off the tags of xen.git.\n\n"
+        "Generated from `payload/xen/contract.cc`, which the emitter, the loader model, the "
+        "matcher\n"
+        "and the host tool use. A unit test fails if this page is stale, and says how to "
+        "regenerate "
+        "it.\n\n"
+        "A row applies from the listed point release of each branch, and to all newer branches. "
+        "The\nversions come from the tags of xen.git.\n\n"
         "| since | until | what | commits |\n|---|---|---|---|\n";
     for (const ContractRow& r : rows()) {
         std::string since = versions(r.since);
@@ -205,20 +206,20 @@ std::string contract_document() {
             since += fmt::format("; also before {}", r.before.text());
         text += fmt::format("| {} | {} | {} | {} |\n", since, versions(r.until), r.what, r.commits);
     }
-    text +=
-        fmt::format("\n## Sizes and limits\n\n"
-                    "| what | value | from |\n|---|---|---|\n"
-                    "| largest payload | {} bytes | `xen/include/public/sysctl.h` |\n"
-                    "| sections of a payload | {} | `xen/common/livepatch_elf.c` |\n"
-                    "| a payload's name, with its NUL | {} bytes | "
-                    "`xen/include/public/sysctl.h` |\n"
-                    "| function record, version 1 and 2 | {} and {} bytes | "
-                    "`xen/include/public/sysctl.h` |\n"
-                    "| bytes expected at the old function | up to {} | "
-                    "`xen/include/public/sysctl.h` |\n"
-                    "| jump to the new function | {} bytes | `xen/arch/x86/livepatch.c` |\n",
-                    abi::max_payload_size, abi::max_sections, abi::name_size, abi::function_size_v1,
-                    abi::function_size_v2, abi::max_expectation, abi::jump_size);
+    text += fmt::format(
+        "\n"
+        "## Sizes and limits\n"
+        "\n"
+        "| what | value | from |\n"
+        "|---|---|---|\n"
+        "| largest payload | {} bytes | `xen/include/public/sysctl.h` |\n"
+        "| sections of a payload | {} | `xen/common/livepatch_elf.c` |\n"
+        "| a payload's name, including its NUL | {} bytes | `xen/include/public/sysctl.h` |\n"
+        "| function record, version 1 and 2 | {} and {} bytes | `xen/include/public/sysctl.h` |\n"
+        "| expected bytes at the old function | up to {} | `xen/include/public/sysctl.h` |\n"
+        "| jump to the new function | {} bytes | `xen/arch/x86/livepatch.c` |\n",
+        abi::max_payload_size, abi::max_sections, abi::name_size, abi::function_size_v1,
+        abi::function_size_v2, abi::max_expectation, abi::jump_size);
     return text;
 }
 

@@ -87,8 +87,8 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
     if (object.type() != ET_EXEC)
         return fail(bad(object, "image.not-linked",
                         "This is not a linked hypervisor (xen-syms is an ELF executable).",
-                        "Give the xen-syms of the hypervisor that runs on the host; a "
-                        "distribution's debug package has it."));
+                        "Use the xen-syms of the hypervisor that runs on the host; distributions "
+                        "ship it in a debug package."));
     Image image;
     image.object_ = std::move(object);
     const elf::Object& o = image.object_;
@@ -96,14 +96,14 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
         image.build_id_ = std::move(*id);
     else
         why.push_back(bad(o, "image.no-build-id",
-                          "The hypervisor has no build-id, so no payload can be tied to it.",
-                          "Xen must be linked with a build-id (CONFIG_LIVEPATCH demands it)."));
+                          "The hypervisor has no build-id, so no payload can be built for it.",
+                          "Xen must be linked with a build-id (CONFIG_LIVEPATCH requires it)."));
     for (const elf::Symbol& s : o.symbols())
         if (auto entry = table_entry(s))
             image.symbols_.push_back(std::move(*entry));
     if (image.symbols_.empty())
         why.push_back(bad(o, "image.no-symbols", "The file has no symbol table.",
-                          "Give the unstripped xen-syms, not xen or xen.gz."));
+                          "Use the unstripped xen-syms, not xen or xen.gz."));
     if (!why.empty())
         return fail(std::move(why));
     image.index();
@@ -119,12 +119,12 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
     if (!image.text_.end)
         return fail(bad(o, "image.not-xen",
                         "The file has no _stext and _etext: it is not a Xen hypervisor.",
-                        "Give the xen-syms of the hypervisor that runs on the host."));
+                        "Use the xen-syms of the hypervisor that runs on the host."));
     if (!version)
         version = version_of(image);
     if (!version)
-        return fail(bad(o, "image.no-version", "The hypervisor's version cannot be told.",
-                        "Name the version."));
+        return fail(bad(o, "image.no-version", "The hypervisor's version cannot be determined.",
+                        "Specify the version."));
     image.version_ = *version;
     // which functions are called through pointers differs by version; without IBT none is marked
     image.ibt_ = std::any_of(image.symbols_.begin(), image.symbols_.end(), [&](const auto& f) {

@@ -134,7 +134,7 @@ load harness
     complains "[select.left-out]"
     tool diff before.o after.o --xen-syms xen-syms -o x.livepatch --leave-out admitt
     exits 3
-    complains "no function \`admitt'"
+    complains "function named \`admitt'"
     leaves_nothing x.livepatch
 }
 

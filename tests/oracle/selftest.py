@@ -122,7 +122,7 @@ class Oracle(unittest.TestCase):
         document = self.without(self.account(r), 'boot')
         self.objects(r, document, 'boot', '(at boot)')
         document['findings'] = [{'code': 'init.half', 'severity': 'warning', 'function': 'boot',
-                                 'file': 'one.o', 'why': 'It runs at boot only.'}]
+                                 'file': 'one.o', 'why': 'It runs only at boot.'}]
         self.accepts(r, document)
 
     def test_replaced_for_nothing(self):

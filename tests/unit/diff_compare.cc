@@ -146,7 +146,7 @@ TEST(Correlate, JumpTableBelongsToItsFunction) {
     EXPECT_THAT(d.replaced(), ElementsAre("a"));
     const auto constants = d.names(Role::constant);
     ASSERT_EQ(constants.size(), 1U);
-    EXPECT_TRUE(constants[0].starts_with("nameless contents")) << constants[0];
+    EXPECT_TRUE(constants[0].starts_with("unnamed contents")) << constants[0];
     // its targets are in the payload's own copy
     const Included* table = nullptr;
     for (const Included& i : d.selection().items)

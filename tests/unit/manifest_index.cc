@@ -49,7 +49,7 @@ TEST(Index, EverythingWrongIsSaidAtOnce) {
     for (const Finding& f : i.error())
         all += f.why;
     for (const char* word :
-         {"valid_until", "perhaps", "`why' is missing", "answered twice", "serial"})
+         {"valid_until", "perhaps", "`why' is missing", "has two answers", "serial"})
         EXPECT_THAT(all, HasSubstr(word));
 }
 

@@ -45,14 +45,14 @@ TEST(MatchCauses, AnotherCompiler) {
     other.text += "asm(\".ident \\\"GCC: (Elsewhere) 99.1\\\"\");";
     Pair p(other, with(""));
     const Diagnosis d = diagnosis(p);
-    EXPECT_EQ(text(d.cause), "another compiler");
+    EXPECT_EQ(text(d.cause), "a different compiler");
     EXPECT_THAT(d.why, testing::HasSubstr("GCC: (Elsewhere) 99.1"));
     EXPECT_THAT(d.remedy, testing::HasSubstr("GCC: ("));
 }
 
 TEST(MatchCauses, OtherOptions) {
     Pair p(with("-O1 -fno-omit-frame-pointer"), with(""));
-    EXPECT_EQ(text(diagnosis(p).cause), "other compiler options");
+    EXPECT_EQ(text(diagnosis(p).cause), "different compiler options");
 }
 
 TEST(MatchCauses, StructureLaidOutInAnotherWay) {
@@ -60,14 +60,14 @@ TEST(MatchCauses, StructureLaidOutInAnotherWay) {
     longer.flags += " '-DEXTRA=long more;' -DMARK=";
     Pair p(longer, with(""));
     const Diagnosis d = diagnosis(p);
-    EXPECT_EQ(text(d.cause), "another configuration");
-    EXPECT_THAT(d.why, testing::HasSubstr("laid out in another way"));
+    EXPECT_EQ(text(d.cause), "a different configuration");
+    EXPECT_THAT(d.why, testing::HasSubstr("laid out differently"));
 }
 
 TEST(MatchCauses, OptionToldByItsInstructions) {
     Pair p(with(""), with("-fcf-protection=branch"));
     const Diagnosis d = diagnosis(p);
-    EXPECT_EQ(text(d.cause), "another configuration");
+    EXPECT_EQ(text(d.cause), "a different configuration");
     EXPECT_THAT(d.why, testing::HasSubstr("CONFIG_XEN_IBT"));
 }
 
@@ -78,7 +78,7 @@ TEST(MatchCauses, SymbolsThatTheHypervisorLacks) {
     more.text.replace(more.text.rfind("return x"), 0, "audit(x); ");
     Pair p(more, less);
     const Diagnosis d = diagnosis(p);
-    EXPECT_EQ(text(d.cause), "another configuration");
+    EXPECT_EQ(text(d.cause), "a different configuration");
     EXPECT_THAT(d.why, testing::HasSubstr("audit"));
 }
 
@@ -87,13 +87,13 @@ TEST(MatchCauses, OtherSource) {
     changed.replace(changed.find("int r = 5;"), 10, "int r = 9;");
     Pair p(with(""), with("", changed));
     const Diagnosis d = diagnosis(p);
-    EXPECT_EQ(text(d.cause), "other source");
+    EXPECT_EQ(text(d.cause), "different source");
     EXPECT_EQ(d.differ, 1u);
 }
 
 TEST(MatchCauses, AnotherHypervisor) {
     Pair p(with(""), {"int unrelated(void) { return 3; }"});
-    EXPECT_EQ(text(diagnosis(p).cause), "another hypervisor");
+    EXPECT_EQ(text(diagnosis(p).cause), "a different hypervisor");
 }
 
 TEST(MatchCauses, FirstUnlikeInstructionIsShown) {

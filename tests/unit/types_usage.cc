@@ -108,7 +108,8 @@ TEST(TypesFindings, OnTheStackAllMakersMustBeIncluded) {
     EXPECT_FALSE(has_errors(findings(c, only({"f"})))) << "g is the same code as before";
     const Findings part = findings(c, only({"g"}));
     ASSERT_TRUE(has_errors(part));
-    EXPECT_THAT(part[0].why, HasSubstr("`f` stays as before and makes it for `g` of the payload"));
+    EXPECT_THAT(part[0].why,
+                HasSubstr("`f` stays unchanged and creates it for `g` of the payload"));
 }
 
 TEST(TypesFindings, PaddingWarns) {

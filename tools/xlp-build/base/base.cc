@@ -55,10 +55,10 @@ public:
         std::error_code error;
         fs::rename(path_, final_, error);
         if (error)
-            return fail(
-                environment("file.unwritable",
-                            fmt::format("The base cannot be put in place: {}.", error.message()),
-                            {}, {final_.string(), {}, {}, 0}));
+            return fail(environment(
+                "file.unwritable",
+                fmt::format("The base cannot be moved into place: {}.", error.message()), {},
+                {final_.string(), {}, {}, 0}));
         path_.clear();
         return {};
     }
@@ -158,11 +158,10 @@ Findings check_files(Base& b, const BaseFiles& files) {
     if (version && image) {
         const xen::Version v = image->version();
         if (v.major != version->major || v.minor != version->minor)
-            faults.push_back(fault("base.other-version",
-                                   fmt::format("The source is that of Xen {}, xen-syms of {}.",
-                                               version->text(), v.text()),
-                                   "Give the source that the hypervisor was built from.",
-                                   files.at("source")));
+            faults.push_back(fault(
+                "base.other-version",
+                fmt::format("The source is Xen {}, but xen-syms is {}.", version->text(), v.text()),
+                "Use the source that the hypervisor was built from.", files.at("source")));
         b.version = version->text();
         b.branch = fmt::format("{}.{}", version->major, version->minor);
         b.build_id = hex(image->build_id());
@@ -171,8 +170,9 @@ Findings check_files(Base& b, const BaseFiles& files) {
     if (!config)
         append(faults, config.error());
     else if (config->find("CONFIG_LIVEPATCH=y") == config->npos)
-        faults.push_back(fault("base.no-livepatch", "This configuration has no live patching.",
-                               "A hypervisor built without CONFIG_LIVEPATCH takes no payloads.",
+        faults.push_back(fault("base.no-livepatch",
+                               "This configuration does not enable live patching.",
+                               "A hypervisor built without CONFIG_LIVEPATCH accepts no payloads.",
                                files.at("config")));
     return faults;
 }
@@ -193,13 +193,13 @@ Result<void> run_tar(std::vector<std::string> argv, const fs::path& about,
 Result<fs::path> new_place(const std::string& name) {
     if (!is_base_name(name))
         return fail(wrong_usage(
-            fmt::format("`{}' is no name for a base: letters, digits, - . _ +.", name)));
+            fmt::format("`{}' is not a valid base name: use letters, digits, - . _ +.", name)));
     const fs::path folder = bases_folder() / name;
     if (auto ok = make_folder(folder.parent_path()); !ok)
         return fail(ok);
     std::error_code ignored;
     if (fs::exists(folder, ignored))
-        return fail(fault("base.exists", fmt::format("There is a base `{}' already.", name),
+        return fail(fault("base.exists", fmt::format("A base named `{}' already exists.", name),
                           "Remove it first: xlp-build base remove " + name + ".", folder));
     return folder;
 }
@@ -228,8 +228,8 @@ Result<BaseFiles> find_base_files(const fs::path& folder) {
             if (found.size() > 1)
                 faults.push_back(
                     fault("base.ambiguous",
-                          fmt::format("Several files may be its {}: {}.", role, pattern),
-                          "Name the one with its own option.", folder));
+                          fmt::format("Several files could be its {}: {}.", role, pattern),
+                          "Specify which one with its own option.", folder));
             if (!found.empty()) {
                 files[role] = found.front();
                 break;
@@ -237,8 +237,8 @@ Result<BaseFiles> find_base_files(const fs::path& folder) {
         }
         if (!files.contains(role) && role != "hypervisor" && role != "kernel")
             faults.push_back(fault("base.incomplete", fmt::format("It has no {}.", role),
-                                   "scripts/fetch-xen makes such a folder; or name the file with "
-                                   "its own option.",
+                                   "scripts/fetch-xen creates a complete directory; or specify the "
+                                   "file with its own option.",
                                    folder));
     }
     if (!faults.empty())
@@ -276,7 +276,7 @@ Findings check_base(const Base& b, const std::stop_token& stop) {
             append(findings, hash.error());
         else if (auto it = b.sha256.find(role); it == b.sha256.end() || it->second != *hash)
             findings.push_back(fault("base.changed",
-                                     fmt::format("Its {} is not what the manifest says.", role),
+                                     fmt::format("Its {} does not match the manifest.", role),
                                      "Add or import the base again.", b.path(role)));
     }
     return findings;
@@ -338,8 +338,8 @@ Result<void> remove_base(const std::string& name) {
         return fail(base);
     const fs::path folder = bases_folder() / name;
     if (base->folder != folder)
-        return fail(fault("base.missing", "Only a base of the list is removed, by its name.", {},
-                          base->folder));
+        return fail(
+            fault("base.missing", "Only a listed base can be removed, by name.", {}, base->folder));
     std::error_code error;
     const fs::path gone = folder.parent_path() / fmt::format(".{}.gone", name);
     fs::rename(folder, gone, error); // whole or not at all

@@ -28,7 +28,7 @@ Findings blame_patch(Findings failures) {
             f.code = "patch.does-not-compile";
             f.failure = Failure::input;
             f.why = "With the patch applied, " + f.why;
-            f.remedy = "Check that the patch is complete and belongs to this source.";
+            f.remedy = "Check that the patch is complete and made for this source.";
         }
     return failures;
 }
@@ -102,7 +102,7 @@ Findings check_selection(const Trees& t, const std::vector<ChangedFile>& changed
                     && !has(s.unchanged, object))
                     lost.push_back(internal_fault(
                         "units.lost",
-                        fmt::format("{} differs and is compiled to {}, which was not looked at.",
+                        fmt::format("{} differs and is compiled to {}, which was not examined.",
                                     c.path, object)));
     return lost;
 }
@@ -111,12 +111,11 @@ Finding nothing_affected(const Build& build) {
     std::string files;
     for (const std::string& f : build.trees.patched_files)
         files += (files.empty() ? "" : ", ") + f;
-    return refusal("patch.no-unit-affected",
-                   fmt::format("Nothing that this configuration compiles depends on what the patch "
-                               "changes ({}).",
-                               files),
-                   "There is nothing to live-patch, unless the configuration is not that of the "
-                   "hypervisor.");
+    return refusal(
+        "patch.no-unit-affected",
+        fmt::format("Nothing that this configuration compiles depends on the patch's changes ({}).",
+                    files),
+        "There is nothing to live-patch, unless this is not the hypervisor's configuration.");
 }
 
 // Units that differ between the source as given and with the patches of the payloads below, and

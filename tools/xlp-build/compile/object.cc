@@ -50,11 +50,9 @@ Finding compiler_message(const Recipe& recipe, const std::string& output) {
     }
     if (message.empty())
         message = output.substr(0, 2000);
-    return environment("compile.failed",
-                       fmt::format("{} does not compile: {}", recipe.source, message),
-                       "Check that the source, the configuration and the compiler are those of the "
-                       "hypervisor.",
-                       std::move(where));
+    return environment(
+        "compile.failed", fmt::format("{} does not compile: {}", recipe.source, message),
+        "Check that source, configuration and compiler are the hypervisor's.", std::move(where));
 }
 
 // Removes a file when it goes out of scope.

@@ -13,21 +13,21 @@ namespace po = cli::po;
 
 void add_request_options(po::options_description& options) {
     options.add_options()("source", po::value<std::string>()->required()->value_name("DIR"),
-                          "the source tree that the hypervisor was built from; only read")(
+                          "the source tree that the hypervisor was built from; never modified")(
         "patch", po::value<std::vector<std::string>>()->required()->value_name("FILE"),
-        "a patch to it (-p1); repeatable, applied in this order")(
+        "a patch to it (-p1; repeatable, applied in the order given)")(
         "config", po::value<std::string>()->value_name("FILE"),
-        "the hypervisor's configuration; default: xen/.config of the source")(
+        "the hypervisor's configuration (default: xen/.config in the source)")(
         "cc", po::value<std::string>()->default_value("gcc")->value_name("CC"),
-        "the compiler that built the hypervisor; may hold flags")(
+        "the compiler that built the hypervisor; may include flags")(
         "launcher", po::value<std::string>()->default_value("")->value_name("CMD"),
-        "put before each compilation: ccache")(
+        "prefix for each compiler command: ccache")(
         "make", po::value<std::vector<std::string>>()->value_name("VAR=VALUE"),
-        "a variable for Xen's make; repeatable")(
+        "a variable for Xen's make (repeatable)")(
         "jobs,j", po::value<unsigned>()->default_value(0)->value_name("N"),
-        "compilations at a time; default: one for each processor")(
+        "number of parallel compilations (default: one per CPU)")(
         "cache", po::value<std::string>()->value_name("DIR"),
-        "where prepared sources and objects are kept; default: ~/.cache/xlp");
+        "directory for prepared sources and objects (default: ~/.cache/xlp)");
 }
 
 Request read_request(const po::variables_map& vm) {

@@ -67,7 +67,7 @@ Result<Recipes> load_recipes(const fs::path& file) {
         }
     } catch (const Json::exception& e) {
         return fail(environment("cache.damaged",
-                                fmt::format("An entry of the cache is damaged: {}.", e.what()),
+                                fmt::format("A cache entry is damaged: {}.", e.what()),
                                 "Remove it.", {.file = file.string()}));
     }
     return recipes;
@@ -118,16 +118,16 @@ Result<std::vector<Patch>> read_patches(const Request& request, const std::vecto
     if (!wrong.empty())
         return fail(std::move(wrong));
     if (inside.empty())
-        return fail(refusal("patch.no-hypervisor-code",
-                            fmt::format("The patch touches no code of the x86 hypervisor, only {}.",
-                                        joined(other_arch.empty() ? outside : other_arch)),
-                            "Nothing in the hypervisor needs a live patch for it; update the tools "
-                            "or packages that "
-                            "it concerns."));
+        return fail(refusal(
+            "patch.no-hypervisor-code",
+            fmt::format("The patch touches no x86 hypervisor code, only {}.",
+                        joined(other_arch.empty() ? outside : other_arch)),
+            "The hypervisor needs no live patch for it; update the affected tools or packages."));
     if (!outside.empty())
-        findings.push_back(note(
-            "patch.outside",
-            fmt::format("Left out, as they are no part of the hypervisor: {}.", joined(outside))));
+        findings.push_back(
+            note("patch.outside",
+                 fmt::format("Ignored, because they are not part of the hypervisor: {}.",
+                             joined(outside))));
     return patches;
 }
 
@@ -198,7 +198,7 @@ Result<void> blame_patch(Result<void> r) {
                 f.code = "patch.does-not-build";
                 f.failure = Failure::input;
                 f.why = "With the patch applied: " + f.why;
-                f.remedy = "Check that the patch is complete and belongs to this source.";
+                f.remedy = "Check that the patch is complete and made for this source.";
             }
     return r;
 }
@@ -322,7 +322,7 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
     if (cache.empty())
         return fail(environment(
             "cache.unusable", fmt::format("The cache cannot be used: {}.", ec.message()),
-            "Name another folder with --cache.", {.file = request.cache.string()}));
+            "Specify another directory with --cache.", {.file = request.cache.string()}));
     const fs::path entry = cache / *key;
     const fs::path original = below->empty() ? entry : entry / "patched" / key_of(*below);
     const fs::path patched = entry / "patched" / key_of(all);
@@ -331,7 +331,7 @@ Result<Trees> prepare_trees(const Request& request, const Progress& progress,
         return fail(r);
 
     auto lock = cache::open_entry(entry, stop, [&] {
-        progress("Preparing the source (once for this source and configuration)");
+        progress("Preparing the source (once per source and configuration)");
         return make_original(request, *files, config, entry, stop);
     });
     if (!lock)

@@ -42,9 +42,9 @@ public:
             return fail(outcome);
         if (!outcome->ok())
             return fail(bad_input("recipe.clone",
-                                  fmt::format("git {} says: {}", arguments.front(),
+                                  fmt::format("git {} failed: {}", arguments.front(),
                                               outcome->err.empty() ? "nothing" : outcome->err),
-                                  "Check that the folder is a clone of Xen and has the branch.",
+                                  "Check that the directory is a clone of Xen and has the branch.",
                                   {folder_.string(), {}, {}, 0}));
         return std::move(outcome->out);
     }
@@ -259,7 +259,7 @@ Finding not_understood(const GitImport& from, const Branch& b, const Commit& c, 
     return warning(
         "recipe.not-understood",
         fmt::format("Commit {} of branch {} ({}): {}", c.id.substr(0, 12), b.name, c.subject, why),
-        "Look at it, and add it to the recipe by hand if it is a part of the fix.",
+        "Review it, and add it to the recipe manually if it is part of the fix.",
         {from.clone.string(), {}, {}, 0});
 }
 
@@ -273,18 +273,16 @@ void tell_not_understood(const GitImport& from, const std::vector<Branch>& branc
             for (const std::string& cve : c.naming.cves) {
                 const std::set<unsigned>& of = by_cve.at(cve);
                 if (of.size() != 1)
-                    findings.push_back(
-                        not_understood(from, b, c,
-                                       fmt::format("it is {}, and no commit says of which one "
-                                                   "advisory that is.",
-                                                   cve)));
+                    findings.push_back(not_understood(
+                        from, b, c,
+                        fmt::format("it is {}, and no commit identifies a single advisory for it.",
+                                    cve)));
             }
             if (c.naming.cves.empty() && !c.naming.mentioned.empty()) {
-                Finding f =
-                    not_understood(from, b, c,
-                                   fmt::format("it mentions XSA-{}, and does not say that it is a "
-                                               "part of it.",
-                                               fmt::join(c.naming.mentioned, ", XSA-")));
+                Finding f = not_understood(
+                    from, b, c,
+                    fmt::format("it mentions XSA-{}, but does not say that it is part of the fix.",
+                                fmt::join(c.naming.mentioned, ", XSA-")));
                 f.severity = Severity::note;
                 findings.push_back(std::move(f));
             }
@@ -373,7 +371,7 @@ Findings check_commits(const AdvisoryRecipe& r, const fs::path& clone,
                 else if (!git.run({"merge-base", "--is-ancestor", id, *ref}))
                     findings.push_back(bad_input(
                         "recipe.commit", fmt::format("Commit {} is not on branch {}.", id, name),
-                        "Name the commit that the branch has.", where));
+                        "Use the commit that is on the branch.", where));
     }
     return findings;
 }

@@ -43,15 +43,16 @@ Result<Imported> import_file(const ImportRequest& request, const std::string& te
         return import_index(text, file);
     case Kind::series:
         if (request.git.branches.size() != 1)
-            return fail(bad_input("recipe.series", "A series does not say which branch it is for.",
-                                  "Say it with --branch.", {file.string(), {}, {}, 0}));
+            return fail(bad_input("recipe.series", "A series file does not name its branch.",
+                                  "Specify it with --branch.", {file.string(), {}, {}, 0}));
         return import_series(text, file, request.git.branches.front());
     case Kind::unknown:
         break;
     }
-    return fail(bad_input("recipe.unknown-kind",
-                          "This is no advisory's text, no .meta file, no xsa.json and no series.",
-                          "docs/recipes.md says what is read.", {file.string(), {}, {}, 0}));
+    return fail(
+        bad_input("recipe.unknown-kind",
+                  "This is not an advisory's text, a .meta file, an xsa.json or a series file.",
+                  "docs/recipes.md lists the supported formats.", {file.string(), {}, {}, 0}));
 }
 
 // One recipe for each advisory; what contradicts is told for all of them.
@@ -143,8 +144,8 @@ std::vector<PublishedPatch> find_patches(const std::string& pattern, const Impor
     };
     if (names.empty())
         fault("recipe.not-understood",
-              fmt::format("`{}' stands for no file whose hash is known.", pattern),
-              "Give the advisory's text as well, which has the hashes, or the folder of patches "
+              fmt::format("`{}' matches no file whose hash is known.", pattern),
+              "Also pass the advisory's text, which has the hashes, or the directory of patches "
               "with --patches.");
     std::vector<PublishedPatch> patches;
     for (const std::string& name : names) {
@@ -156,9 +157,9 @@ std::vector<PublishedPatch> find_patches(const std::string& pattern, const Impor
             const std::string found = bytes ? sha256_hex(*bytes) : "";
             if (!hash.empty() && found != hash)
                 fault("recipe.hash",
-                      fmt::format("{} has the hash {}, and was published with {}.", path.string(),
+                      fmt::format("{} has hash {}, but was published with {}.", path.string(),
                                   found, hash),
-                      "Get it once more.");
+                      "Download it again.");
             else if (hash.empty())
                 hash = found;
         }
@@ -169,10 +170,10 @@ std::vector<PublishedPatch> find_patches(const std::string& pattern, const Impor
 
 Result<void> merge(AdvisoryRecipe& to, const AdvisoryRecipe& from) {
     if (!from.published.empty() && !to.published.empty() && from.published != to.published)
-        return fail(bad_input(
-            "recipe.contradiction",
-            fmt::format("{} was published on {} or on {}.", to.id(), to.published, from.published),
-            "Import from one of the two.", {to.file.string(), {}, {}, 0}));
+        return fail(bad_input("recipe.contradiction",
+                              fmt::format("{} has two publication dates, {} and {}.", to.id(),
+                                          to.published, from.published),
+                              "Import only one of the two.", {to.file.string(), {}, {}, 0}));
     for (std::string AdvisoryRecipe::*member :
          {&AdvisoryRecipe::title, &AdvisoryRecipe::published, &AdvisoryRecipe::committed})
         if ((to.*member).empty())

@@ -62,7 +62,7 @@ public:
         key_line_ = line_;
         if (stack_.back().value->contains(key))
             to_.faults.push_back(bad_input("recipe.malformed",
-                                           fmt::format("The key `{}' is there twice.", key), {},
+                                           fmt::format("Duplicate key `{}'.", key), {},
                                            {file_, {}, {}, line_}));
         return true;
     }
@@ -149,7 +149,7 @@ Result<LocatedJson> parse_located(std::string_view text, const std::filesystem::
     if (!good)
         return fail(std::move(located.faults));
     if (!located.value.is_object())
-        return fail(bad_input("recipe.malformed", "This is no JSON object.", {},
+        return fail(bad_input("recipe.malformed", "This is not a JSON object.", {},
                               {file.string(), {}, {}, 1}));
     return located;
 }

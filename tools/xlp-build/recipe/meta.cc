@@ -39,14 +39,14 @@ public:
         const Json& d = document_.value;
         const auto number = d.contains("XSA") ? number_of(d["XSA"]) : std::nullopt;
         if (!number)
-            return fail(bad_input("recipe.malformed", "It has no number `XSA'.", {}, where("")));
+            return fail(bad_input("recipe.malformed", "It has no numeric `XSA'.", {}, where("")));
         recipe_.number = *number;
         recipe_.file = file_;
         only(d, "", {"XSA", "SupportedVersions", "Trees", "Recipes"});
         auto recipes = d.find("Recipes");
         if (recipes == d.end() || !recipes->is_object())
             return fail(
-                bad_input("recipe.malformed", "It has no object `Recipes'.", {}, where("")));
+                bad_input("recipe.malformed", "It has no `Recipes' object.", {}, where("")));
         for (const auto& [version, one] : recipes->items())
             branch(version, one, "/Recipes/" + pointer_step(version));
         result_.recipes.push_back(std::move(recipe_));
@@ -59,13 +59,13 @@ private:
     }
     void tell(const std::string& pointer, std::string why) {
         result_.findings.push_back(warning("recipe.not-understood", std::move(why),
-                                           "Read it, and correct the recipe by hand.",
+                                           "Read it, and correct the recipe manually.",
                                            where(pointer)));
     }
     void only(const Json& object, const std::string& at, const std::set<std::string>& known) {
         for (const auto& [key, value] : object.items())
             if (!known.contains(key))
-                tell(at + "/" + pointer_step(key), fmt::format("The key `{}' is not known.", key));
+                tell(at + "/" + pointer_step(key), fmt::format("Unknown key `{}'.", key));
     }
     void concern(const std::string& what) {
         auto& list = recipe_.concerns;
@@ -77,11 +77,11 @@ private:
         static const std::regex form("master|[0-9]+\\.[0-9]+");
         if (!std::regex_match(version, form) || !one.is_object() || !one.contains("Recipes")
             || !one["Recipes"].is_object())
-            return tell(at, fmt::format("`{}' is no branch with `Recipes'.", version));
+            return tell(at, fmt::format("`{}' is not a branch with `Recipes'.", version));
         only(one, at, {"XenVersion", "Recipes"});
         if (one.contains("XenVersion") && one["XenVersion"] != version)
             tell(at + "/XenVersion",
-                 fmt::format("`{}' is said to be Xen {}.", version, one["XenVersion"].dump()));
+                 fmt::format("`{}' is listed as Xen {}.", version, one["XenVersion"].dump()));
         for (const auto& [tree, recipe] : one["Recipes"].items()) {
             const std::string place = at + "/Recipes/" + pointer_step(tree);
             if (tree == "xen")
@@ -91,13 +91,13 @@ private:
             else if (tree.starts_with("linux"))
                 concern("linux");
             else
-                tell(place, fmt::format("The tree `{}' is not known.", tree));
+                tell(place, fmt::format("Unknown tree `{}'.", tree));
         }
     }
 
     void fix(const std::string& version, const Json& recipe, const std::string& at) {
         if (!recipe.is_object())
-            return tell(at, "This is no object.");
+            return tell(at, "This is not an object.");
         only(recipe, at, {"StableRef", "Prereqs", "Patches"});
         BranchFix f;
         prerequisites(f, recipe, at);
@@ -107,7 +107,7 @@ private:
             if (ref.is_string() && std::regex_match(ref.get<std::string>(), id))
                 f.patches_for = ref.get<std::string>();
             else
-                tell(at + "/StableRef", fmt::format("{} is no commit.", ref.dump()));
+                tell(at + "/StableRef", fmt::format("{} is not a commit.", ref.dump()));
         }
         patches(f, recipe, at);
         if (!f.patches.empty())
@@ -120,24 +120,24 @@ private:
         if (list == recipe.end() || list->is_null())
             return;
         if (!list->is_array())
-            return tell(at + "/Prereqs", "`Prereqs' is no list.");
+            return tell(at + "/Prereqs", "`Prereqs' is not a list.");
         for (std::size_t i = 0; i < list->size(); ++i) {
             if (auto number = number_of((*list)[i]))
                 f.needs.push_back(fmt::format("XSA-{}", *number));
             else if (!(*list)[i].is_null())
                 tell(fmt::format("{}/Prereqs/{}", at, i),
-                     fmt::format("{} is no advisory.", (*list)[i].dump()));
+                     fmt::format("{} is not an advisory.", (*list)[i].dump()));
         }
     }
 
     void patches(BranchFix& f, const Json& recipe, const std::string& at) {
         auto list = recipe.find("Patches");
         if (list == recipe.end() || !list->is_array())
-            return tell(at, "There is no list `Patches'.");
+            return tell(at, "There is no `Patches' list.");
         for (std::size_t i = 0; i < list->size(); ++i) {
             const std::string place = fmt::format("{}/Patches/{}", at, i);
             if (!(*list)[i].is_string()) {
-                tell(place, "A patch is not text.");
+                tell(place, "A patch is not a string.");
                 continue;
             }
             std::string pattern = (*list)[i].get<std::string>();
@@ -168,7 +168,7 @@ void index_entry(const Json& one, const fs::path& file, Imported& result) {
     const auto number =
         one.is_object() && one.contains("xsa") ? number_of(one["xsa"]) : std::nullopt;
     if (!number) {
-        result.findings.push_back(warning("recipe.not-understood", "An entry has no number `xsa'.",
+        result.findings.push_back(warning("recipe.not-understood", "An entry has no numeric `xsa'.",
                                           {}, {file.string(), {}, {}, 0}));
         return;
     }
@@ -215,9 +215,8 @@ Result<Imported> import_index(const std::string& text, const fs::path& file) {
     else if (j.is_array())
         list = &j;
     if (!list || !list->is_array())
-        return fail(bad_input("recipe.unknown-kind", "This is no list of advisories.",
-                              "It is read as xsa.json: a list `xsas'.",
-                              {file.string(), {}, {}, 0}));
+        return fail(bad_input("recipe.unknown-kind", "This is not a list of advisories.",
+                              "An xsa.json needs a list `xsas'.", {file.string(), {}, {}, 0}));
     Imported result;
     for (const Json& one : *list)
         index_entry(one, file, result);
@@ -240,15 +239,16 @@ Result<Imported> import_series(const std::string& text, const fs::path& file,
             continue;
         auto patch = read_text(file.parent_path() / name);
         if (!patch) {
-            result.findings.push_back(warning("recipe.not-understood",
-                                              fmt::format("{} is not beside the series.", name), {},
-                                              where));
+            result.findings.push_back(
+                warning("recipe.not-understood",
+                        fmt::format("{} is not next to the series file.", name), {}, where));
             continue;
         }
         const auto numbers = advisories_of(name, *patch);
         if (numbers.empty())
-            result.findings.push_back(
-                note("recipe.no-advisory", fmt::format("{} is no advisory's.", name), {}, where));
+            result.findings.push_back(note("recipe.no-advisory",
+                                           fmt::format("{} does not belong to an advisory.", name),
+                                           {}, where));
         for (unsigned number : numbers) {
             AdvisoryRecipe& r = all[number];
             r.number = number;

@@ -84,8 +84,8 @@ public:
     void only(const Json& object, const std::string& pointer, std::set<std::string> known) {
         for (const auto& [key, value] : object.items())
             if (!known.contains(key))
-                fault(pointer + "/" + pointer_step(key), fmt::format("There is no key `{}'.", key),
-                      fmt::format("Known here: {}.", fmt::join(known, ", ")));
+                fault(pointer + "/" + pointer_step(key), fmt::format("Unknown key `{}'.", key),
+                      fmt::format("Known keys: {}.", fmt::join(known, ", ")));
     }
 
     void one(std::string& to, const Json& object, const std::string& pointer, const char* key,
@@ -102,7 +102,7 @@ public:
             return;
         const std::string at = pointer + "/" + key;
         if (!it->is_array())
-            return fault(at, fmt::format("`{}' is no list.", key));
+            return fault(at, fmt::format("`{}' is not a list.", key));
         for (std::size_t i = 0; i < it->size(); ++i) {
             std::string text;
             const std::string place = fmt::format("{}/{}", at, i);
@@ -139,17 +139,18 @@ void read_patches(Reader& reader, const Json& fix, const std::string& at, Branch
     if (patches == fix.end())
         return;
     if (!patches->is_array())
-        return reader.fault(at + "/patches", "`patches' is no list.");
+        return reader.fault(at + "/patches", "`patches' is not a list.");
     for (std::size_t i = 0; i < patches->size(); ++i) {
         const std::string place = fmt::format("{}/patches/{}", at, i);
         const Json& patch = (*patches)[i];
         if (!patch.is_object()) {
-            reader.fault(place, "A patch is an object with `file' and `sha256'.");
+            reader.fault(place, "A patch must be an object with `file' and `sha256'.");
             continue;
         }
         PublishedPatch p;
         reader.only(patch, place, {"file", "sha256"});
-        reader.one(p.file, patch, place, "file", is_below, "a path below the folder of patches");
+        reader.one(p.file, patch, place, "file", is_below,
+                   "a path inside the directory of patches");
         reader.one(p.sha256, patch, place, "sha256", is_sha256, "64 hexadecimal digits");
         for (const char* key : {"file", "sha256"})
             if (!patch.contains(key))
@@ -162,7 +163,7 @@ BranchFix read_fix(Reader& reader, const std::string& name, const Json& fix,
                    const std::string& at) {
     BranchFix to;
     if (!fix.is_object()) {
-        reader.fault(at, fmt::format("Branch {} is no object.", name));
+        reader.fault(at, fmt::format("Branch {} is not an object.", name));
         return to;
     }
     reader.only(fix, at,
@@ -177,13 +178,14 @@ BranchFix read_fix(Reader& reader, const std::string& name, const Json& fix,
     read_patches(reader, fix, at, to);
     const bool has_fix = fix.contains("commits") || fix.contains("patches");
     if (fix.contains("not_affected") && (has_fix || fix.contains("fixed_in")))
-        reader.fault(at, fmt::format("Branch {} is not affected, and has a fix.", name));
+        reader.fault(at, fmt::format("Branch {} is not affected, but has a fix.", name));
     if (!fix.contains("not_affected") && !has_fix && !fix.contains("fixed_in"))
         reader.fault(at, fmt::format("Branch {} has neither commits nor patches.", name),
-                     "Say `not_affected' and why, or `fixed_in' and the release, or leave it out.");
+                     "Add `not_affected' with the reason or `fixed_in' with the release, or omit "
+                     "the branch.");
     if (!to.fixed_in.empty() && name != "master" && !to.fixed_in.starts_with(name + "."))
         reader.fault(at + "/fixed_in",
-                     fmt::format("{} is no release of branch {}.", to.fixed_in, name));
+                     fmt::format("{} is not a release of branch {}.", to.fixed_in, name));
     for (const char* key : {"commits", "patches"})
         if (fix.contains(key) && fix[key].is_array() && fix[key].empty())
             reader.fault(at + "/" + key, fmt::format("`{}' is empty.", key));
@@ -195,11 +197,11 @@ void read_branches(Reader& reader, const LocatedJson& document, AdvisoryRecipe& 
     if (branches == document.value.end())
         return;
     if (!branches->is_object())
-        return reader.fault("/branches", "`branches' is no object.");
+        return reader.fault("/branches", "`branches' is not an object.");
     for (const auto& [name, fix] : branches->items()) {
         const std::string at = "/branches/" + pointer_step(name);
         if (!is_branch(name)) {
-            reader.fault(at, fmt::format("`{}' is no branch such as 4.17 or master.", name));
+            reader.fault(at, fmt::format("`{}' is not a branch such as 4.17 or master.", name));
             continue;
         }
         to.branches[name] = read_fix(reader, name, fix, at);
@@ -211,13 +213,13 @@ void read_number(Reader& reader, const Json& value, AdvisoryRecipe& to) {
     std::string id;
     reader.one(id, value, "", "advisory", is_advisory, advisory_form);
     if (id.size() > 4 + 6)
-        return reader.fault("/advisory", fmt::format("{} is no advisory.", id));
+        return reader.fault("/advisory", fmt::format("{} is not an advisory.", id));
     if (!id.empty())
         to.number = static_cast<unsigned>(std::stoul(id.substr(4)));
     const std::string name = to.file.filename().string();
     if (to.number && matches(name, "xsa-?[0-9]+\\.json") && name != to.file_name())
-        reader.fault("/advisory", fmt::format("The file is named {}, and is about {}.", name, id),
-                     fmt::format("Name it {}.", to.file_name()));
+        reader.fault("/advisory", fmt::format("The file is named {} but is about {}.", name, id),
+                     fmt::format("Rename it to {}.", to.file_name()));
 }
 
 } // namespace
@@ -245,11 +247,12 @@ Result<AdvisoryRecipe> read_advisory(const fs::path& file) {
                  "branches", "config", "hooks", "xtf", "known"});
     for (const char* key : {"recipe", "advisory", "title", "concerns", "branches"})
         if (!d.contains(key))
-            reader.fault("", fmt::format("There is no `{}'.", key),
-                         "docs/recipes.md has the form.");
+            reader.fault("", fmt::format("`{}' is missing.", key),
+                         "docs/recipes.md describes the format.");
     if (d.contains("recipe") && d["recipe"] != 2)
         reader.fault("/recipe",
-                     fmt::format("`recipe' is {}; this program knows form 2.", d["recipe"].dump()));
+                     fmt::format("`recipe' is {}; this version of xlp-build supports format 2.",
+                                 d["recipe"].dump()));
     read_number(reader, d, r);
     reader.list(r.cves, d, "", "cves", is_cve, "a number such as CVE-2026-23554");
     reader.one(r.title, d, "", "title", is_text, text_form);
@@ -258,7 +261,7 @@ Result<AdvisoryRecipe> read_advisory(const fs::path& file) {
     reader.list(r.concerns, d, "", "concerns", is_concern,
                 "hypervisor, x86, arm, tools, qemu, linux or other");
     reader.list(r.config, d, "", "config", is_setting, "a setting such as CONFIG_HVM=y");
-    reader.list(r.hooks, d, "", "hooks", is_below, "a path below the recipe's folder");
+    reader.list(r.hooks, d, "", "hooks", is_below, "a path inside the recipe's directory");
     reader.list(r.xtf, d, "", "xtf", is_text, "a test's name");
     reader.list(r.known, d, "", "known", is_text, text_form);
     read_branches(reader, *document, r);

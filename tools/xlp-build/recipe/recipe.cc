@@ -30,12 +30,11 @@ public:
     void visit(const std::string& id, Findings& findings) {
         if (auto it = std::find(way_.begin(), way_.end(), id); it != way_.end()) {
             const std::vector<std::string> cycle(it, way_.end());
-            findings.push_back(xlp::build::at(
-                *all_.at(id), branch_, "recipe.cycle",
-                fmt::format("On branch {} each of these needs the next, and the last the first: "
-                            "{}.",
-                            branch_, fmt::join(cycle, ", ")),
-                "One of them has to go before the others."));
+            findings.push_back(
+                xlp::build::at(*all_.at(id), branch_, "recipe.cycle",
+                               fmt::format("On branch {}, these need each other in a cycle: {}.",
+                                           branch_, fmt::join(cycle, ", ")),
+                               "Remove one of the dependencies."));
             return;
         }
         auto r = all_.find(id);
@@ -123,9 +122,8 @@ Findings check_together(const std::vector<AdvisoryRecipe>& recipes) {
                 if (!all.contains(need) && !fs::exists(beside, ignored))
                     findings.push_back(
                         at(r, name, "recipe.needs",
-                           fmt::format("Branch {} needs {}, for which there is no recipe.", name,
-                                       need),
-                           fmt::format("Add {} beside it.", beside.filename().string())));
+                           fmt::format("Branch {} needs {}, which has no recipe.", name, need),
+                           fmt::format("Add {} next to it.", beside.filename().string())));
             }
     for (const std::string& branch : branches) {
         Cycles cycles(all, branch);

@@ -69,8 +69,8 @@ void add_range(Targets& to, std::string newer, std::string older, const std::str
     if (newer == "master") {
         to.branches.push_back("master");
         if (newest.empty()) {
-            to.problem = fmt::format("it does not say which branches are between xen-unstable and "
-                                     "{}; say with --newest which was the newest",
+            to.problem = fmt::format("it does not list the branches between xen-unstable and {}; "
+                                     "specify the newest one with --newest",
                                      older);
             to.branches.push_back(older);
             return;
@@ -104,10 +104,10 @@ Targets targets_of(const std::string& text, const std::string& newest) {
             t.concerns.push_back(m[1].str().front() == 'l' || m[1].str().front() == 'L' ? "linux"
                                                                                         : "qemu");
         else
-            t.problem = fmt::format("`{}' is no branch of Xen", trimmed(part));
+            t.problem = fmt::format("`{}' is not a branch of Xen", trimmed(part));
     }
     if (t.branches.empty() && t.concerns.empty() && t.problem.empty())
-        t.problem = "it does not say what it is for";
+        t.problem = "it does not say what it applies to";
     return t;
 }
 
@@ -135,7 +135,7 @@ private:
     }
     void tell(std::size_t line, std::string why) {
         result_.findings.push_back(warning("recipe.not-understood", std::move(why),
-                                           "Read it, and correct the recipe by hand.",
+                                           "Read it, and correct the recipe manually.",
                                            where(line)));
     }
 
@@ -224,8 +224,7 @@ private:
             std::smatch m;
             if (std::regex_match(lines_[i], m, form) && is_patch_name(m[2].str())
                 && !named_.contains(m[2].str()))
-                tell(i, fmt::format("{} is published, and it does not say for which branch.",
-                                    m[2].str()));
+                tell(i, fmt::format("{} is published, but its branch is not stated.", m[2].str()));
         }
     }
 

@@ -93,7 +93,7 @@ std::string path_of(std::string_view line) {
 
 Finding malformed(const std::string& name, unsigned line, const std::string& why) {
     return bad_input("patch.malformed", fmt::format("The patch is damaged: {}.", why),
-                     "Take the patch as a raw file, unchanged by mail or web pages.",
+                     "Use the raw patch file, unmodified by mail clients or web pages.",
                      {.file = name, .line = line});
 }
 
@@ -168,8 +168,9 @@ Result<FilePatch> take_file(Lines& lines, std::string_view text, const std::stri
             if (!take_body(lines, *hunk))
                 return fail(malformed(
                     name, lines.number(),
-                    fmt::format("the hunk of line {} does not hold the lines that it announces",
-                                number)));
+                    fmt::format(
+                        "the hunk at line {} does not contain as many lines as its header says",
+                        number)));
             file.hunks.push_back(*hunk);
             // `patch' itself skips blank lines between hunks
             while (!lines.end() && lines.peek().empty())
@@ -205,21 +206,20 @@ Findings read_report(const std::string& out, const std::string& name, bool failu
         if (line.starts_with("patching file ") || line.starts_with("checking file "))
             file = line.substr(14);
         if (failures && line.find("previously applied") != line.npos)
-            found.push_back(bad_input("patch.already-applied",
-                                      fmt::format("{} is in this source already.", name),
-                                      "Take the source that the running hypervisor was built from, "
-                                      "or leave the patch out.",
-                                      {.source = file}));
+            found.push_back(bad_input(
+                "patch.already-applied", fmt::format("{} is already applied to this source.", name),
+                "Use the source that the running hypervisor was built from, or omit the patch.",
+                {.source = file}));
         else if (failures
                  && (line.find("FAILED at ") != line.npos
                      || line.find("No file to patch") != line.npos
                      || line.find("would create the file") != line.npos))
-            found.push_back(bad_input(
-                "patch.does-not-apply",
-                fmt::format("{} does not apply to the source: {}", name, line),
-                "Use the patch that belongs to this very source; fuzz is not accepted, as a change "
-                "in the wrong place would go into a running hypervisor.",
-                {.source = file}));
+            found.push_back(
+                bad_input("patch.does-not-apply",
+                          fmt::format("{} does not apply to the source: {}", name, line),
+                          "Use a patch made for this exact source; fuzz is not accepted, because a "
+                          "misplaced change would go into a running hypervisor.",
+                          {.source = file}));
         if (!failures && line.find("(offset ") != line.npos)
             found.push_back(
                 note("patch.offset", fmt::format("{}: {}", name, line), {}, {.source = file}));
@@ -288,13 +288,13 @@ Result<void> settle_paths(std::vector<FilePatch>& files, const std::string& name
     }
     if (any || files.empty())
         return {};
-    return fail(bad_input(
-        "patch.paths",
-        fmt::format("The source has no file of this patch: {}.{}", strange,
-                    within ? " It was made within the folder xen/." : ""),
-        "Make the patch from the root of the source, with the prefixes that git gives (a/xen/... "
-        "b/xen/...), or give the source that it belongs to.",
-        {.file = name}));
+    return fail(
+        bad_input("patch.paths",
+                  fmt::format("The source has none of the files in this patch: {}.{}", strange,
+                              within ? " It was made inside the xen/ directory." : ""),
+                  "Make the patch from the root of the source, with git's prefixes (a/xen/... "
+                  "b/xen/...), or use the source that it was made for.",
+                  {.file = name}));
 }
 
 Result<std::vector<FilePatch>> parse_patch(std::string_view text, const std::string& name) {
@@ -311,8 +311,8 @@ Result<std::vector<FilePatch>> parse_patch(std::string_view text, const std::str
         files.push_back(std::move(*file));
     }
     if (files.empty())
-        return fail(
-            bad_input("patch.empty", "The file holds no unified diff.", {}, {.file = name}));
+        return fail(bad_input("patch.empty", "The file does not contain a unified diff.", {},
+                              {.file = name}));
     return files;
 }
 

@@ -61,13 +61,13 @@ Finding unreadable(const fs::path& file, int error) {
 Finding unwritable(const fs::path& file, int error) {
     return environment("file.write",
                        fmt::format("The file cannot be written: {}.", std::strerror(error)),
-                       error == ENOSPC ? "Free some disk space, or name another --cache." : "",
+                       error == ENOSPC ? "Free some disk space, or specify another --cache." : "",
                        {.file = file.string()});
 }
 
 Finding not_xen(const fs::path& tree, const std::string& why) {
-    return bad_input("source.not-xen", fmt::format("This is no Xen source tree: {}.", why),
-                     "Give the root of the tree, the folder that holds xen/ and Config.mk.",
+    return bad_input("source.not-xen", fmt::format("This is not a Xen source tree: {}.", why),
+                     "Pass the root of the tree, which contains xen/ and Config.mk.",
                      {.file = tree.string()});
 }
 
@@ -122,7 +122,7 @@ Result<XenVersion> read_version(const fs::path& tree) {
     };
     XenVersion version;
     if (!number("XEN_VERSION", version.major) || !number("XEN_SUBVERSION", version.minor))
-        return fail(not_xen(tree, "xen/Makefile sets no XEN_VERSION and XEN_SUBVERSION"));
+        return fail(not_xen(tree, "xen/Makefile does not set XEN_VERSION and XEN_SUBVERSION"));
     version.extra = makefile_value(*makefile, "XEN_EXTRAVERSION");
     version.extra = version.extra.substr(0, version.extra.find('$'));
     return version;
@@ -140,7 +140,7 @@ bool belongs_to_hypervisor(std::string_view path) {
 
 Result<std::vector<TreeFile>> list_tree(const fs::path& tree) {
     if (!fs::is_directory(tree))
-        return fail(not_xen(tree, "it is no folder"));
+        return fail(not_xen(tree, "it is not a directory"));
     std::vector<TreeFile> files;
     for (const char* top : {"Config.mk", "version.sh"})
         if (fs::is_regular_file(tree / top))

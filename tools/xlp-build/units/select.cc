@@ -37,8 +37,8 @@ std::vector<std::string> only_in(const Recipe& a, const Recipe& b) {
 std::string recipe_change(const Recipe& a, const Recipe& b) {
     const auto gone = only_in(a, b), come = only_in(b, a);
     if (gone.empty() && come.empty())
-        return "is made in another way";
-    std::string text = "is compiled with other flags:";
+        return "is generated differently";
+    std::string text = "is compiled with different flags:";
     for (const auto& f : gone)
         text += " -[" + f + "]";
     for (const auto& f : come)
@@ -66,12 +66,12 @@ Result<std::vector<Unit>> recipe_changes(const Trees& t) {
         units.push_back(std::move(unit));
     }
     if (others * 2 > t.original_recipes.size())
-        return fail(refusal(
-            "patch.changes-every-unit",
-            fmt::format("The patch changes how {} of {} units are compiled: each {}.", others,
-                        t.original_recipes.size(), example),
-            "A change of code generation reaches every function; it needs a new hypervisor and a "
-            "reboot."));
+        return fail(
+            refusal("patch.changes-every-unit",
+                    fmt::format("The patch changes how {} of {} units are compiled: each {}.",
+                                others, t.original_recipes.size(), example),
+                    "A change in code generation affects every function; it needs a new hypervisor "
+                    "and a reboot."));
     for (const auto& [object, recipe] : t.patched_recipes)
         if (!t.original_recipes.count(object)) {
             units.push_back(unit_of(recipe, t.patched));
@@ -109,7 +109,7 @@ struct Verdict {
 };
 
 std::string unused(const Candidate& c) {
-    return fmt::format("includes {}, and uses nothing of what differs there", join(c.files));
+    return fmt::format("includes {}, but uses nothing that differs in it", join(c.files));
 }
 
 // One candidate whose own source is not patched.
@@ -134,7 +134,7 @@ Result<Verdict> judge(const Trees& t, const Candidate& c, const std::stop_token&
     }
     if (*a == *b)
         return Verdict{false,
-                       fmt::format("includes {}, which makes no difference to it", join(c.files))};
+                       fmt::format("includes {}, whose changes do not affect it", join(c.files))};
     if (recipe.assembly()) {
         const AssemblyChanges changes = compare_assembly(*a, *b);
         if (changes.rest || mentions(assembly_rest(*b), changes.names))
@@ -176,13 +176,13 @@ Result<Selection> select_units(const Trees& t, const std::vector<ChangedFile>& c
     std::size_t looked_at = 0;
     auto r = for_each(list.size(), t.toolchain.jobs, stop, [&](std::size_t i) -> Result<void> {
         if (list[i].itself) {
-            verdicts[i] = {true, "is patched itself"};
+            verdicts[i] = {true, "is itself patched"};
             return {};
         }
         {
             std::lock_guard lock(mutex);
             progress(
-                fmt::format("Looking at {} of {}: {}", ++looked_at, list.size(), list[i].object));
+                fmt::format("Examining {} of {}: {}", ++looked_at, list.size(), list[i].object));
         }
         auto verdict = judge(t, list[i], stop);
         if (!verdict)

@@ -62,8 +62,8 @@ Result<Rule> target_rule(const fs::path& tree) {
     }
     if (rule.steps.size() < 2)
         return fail(bad_input("source.unknown-layout",
-                              "xen/Makefile has no rule for the hypervisor that could be followed.",
-                              "This version of Xen's build is not known to xlp; please report it.",
+                              "xen/Makefile has no rule for the hypervisor that xlp can follow.",
+                              "xlp does not support this version of Xen's build; please report it.",
                               {.file = (tree / "xen/Makefile").string()}));
     rule.steps.pop_back();
     return rule;
@@ -168,8 +168,9 @@ Result<Outcome> run_make(const fs::path& tree, const Toolchain& toolchain,
     if (const auto v = read_version(tree); v && !v->at_least(4, 11) && python_for(*v).empty()
                                            && !sets(toolchain.make_variables, "PYTHON"))
         return fail(environment(
-            "prepare.python", "Xen up to 4.10 is built with Python 2, and there is none in PATH.",
-            "Install it, or name it: --make PYTHON=FILE.", {.file = (tree / "xen").string()}));
+            "prepare.python",
+            "Xen 4.10 and earlier need Python 2 to build, and there is none in PATH.",
+            "Install it, or specify it: --make PYTHON=FILE.", {.file = (tree / "xen").string()}));
     auto outcome = run_command(make(tree, toolchain, std::move(arguments)), stop);
     if (outcome && !outcome->ok())
         return fail(environment(
@@ -204,21 +205,20 @@ Findings compare_settings(const std::set<std::string>& given, const std::set<std
         if (name == "CONFIG_GCC_VERSION=" || name == "CONFIG_CLANG_VERSION=") {
             auto now = taken.lower_bound(name);
             const bool same = now != taken.end() && now->starts_with(name);
-            found.push_back(warning(
-                "compiler.version",
-                fmt::format("The configuration was made with another compiler ({}) than the one "
-                            "used now ({}).",
-                            s, same ? *now : "another kind"),
-                "Name the compiler that built the hypervisor with --cc.",
-                {.file = config.string()}));
+            found.push_back(warning("compiler.version",
+                                    fmt::format("The configuration was made for a different "
+                                                "compiler ({}) than the one in use ({}).",
+                                                s, same ? *now : "another kind"),
+                                    "Specify the compiler that built the hypervisor with --cc.",
+                                    {.file = config.string()}));
         } else if (name != "CONFIG_CC_HAS_VISIBILITY_ATTRIBUTE=") {
             lost += (lost.empty() ? "" : ", ") + s;
         }
     }
     if (!lost.empty())
         found.push_back(warning("config.not-taken",
-                                fmt::format("Kconfig of this tree did not take over: {}.", lost),
-                                "Check that the configuration belongs to this source and compiler.",
+                                fmt::format("This tree's Kconfig did not accept: {}.", lost),
+                                "Check that the configuration is for this source and compiler.",
                                 {.file = config.string()}));
     return found;
 }
@@ -241,7 +241,7 @@ Result<std::string> compiler_identity(const Toolchain& toolchain, const std::sto
     Command c;
     c.argv = words(toolchain.cc);
     if (c.argv.empty())
-        return fail(environment("compiler.missing", "No compiler is named.", "Use --cc."));
+        return fail(environment("compiler.missing", "No compiler is specified.", "Use --cc."));
     c.argv.push_back("-v");
     auto outcome = run_command(c, stop);
     if (!outcome && stop.stop_requested())
@@ -250,7 +250,7 @@ Result<std::string> compiler_identity(const Toolchain& toolchain, const std::sto
         return fail(environment("compiler.missing",
                                 fmt::format("The compiler `{}' cannot be run{}.", toolchain.cc,
                                             outcome ? ":\n" + last_lines(outcome->err, 3) : ""),
-                                "Install it, or name another with --cc."));
+                                "Install it, or specify another with --cc."));
     std::string identity = toolchain.cc + "\n" + outcome->err + outcome->out;
     c.argv.back() = "-c";
     for (const char* a : {"-x", "c", "-o", "/dev/null", "-"})
@@ -263,7 +263,7 @@ Result<std::string> compiler_identity(const Toolchain& toolchain, const std::sto
         return fail(environment("compiler.broken",
                                 fmt::format("The compiler `{}' cannot compile one line of C:\n{}",
                                             toolchain.cc, last_lines(outcome->err, 5)),
-                                "Repair it, or name another with --cc."));
+                                "Fix it, or specify another with --cc."));
     return identity;
 }
 
@@ -271,8 +271,8 @@ Result<std::string> read_config(const fs::path& config) {
     auto text = read_text(config);
     if (!text)
         return fail(bad_input("config.unreadable", text.error().front().why,
-                              "Name the configuration of the running hypervisor with --config "
-                              "(Debian has it as /boot/xen-VERSION.config).",
+                              "Specify the configuration of the running hypervisor with --config "
+                              "(on Debian, /boot/xen-VERSION.config).",
                               {.file = config.string()}));
     return text;
 }
@@ -291,12 +291,11 @@ Result<void> configure(const fs::path& tree, const fs::path& config, const Toolc
     if (!text)
         return fail(text);
     if (!settings(*text).count("CONFIG_LIVEPATCH=y"))
-        return fail(
-            bad_input("config.no-livepatch",
-                      "The configuration has no CONFIG_LIVEPATCH=y: such a hypervisor takes "
-                      "no live patches.",
-                      "Name the configuration of the running hypervisor with --config.",
-                      {.file = config.string()}));
+        return fail(bad_input("config.no-livepatch",
+                              "The configuration does not set CONFIG_LIVEPATCH=y: such a "
+                              "hypervisor accepts no live patches.",
+                              "Specify the configuration of the running hypervisor with --config.",
+                              {.file = config.string()}));
     return {};
 }
 
@@ -326,7 +325,7 @@ Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain,
     auto outcome = run_make(tree, toolchain,
                             {"-f", "Makefile", "-f", rule_file, "xlp_prepare",
                              fmt::format("-j{}", std::max(1u, toolchain.jobs))},
-                            "making its generated headers", stop);
+                            "generating headers", stop);
     if (!outcome)
         return fail(outcome);
     return {};
@@ -370,7 +369,8 @@ Result<Recipes> read_recipes(const fs::path& tree, const Toolchain& toolchain,
     Recipes recipes = parse_dry_run(outcome->out, tree);
     if (recipes.empty())
         return fail(environment("prepare.failed",
-                                fmt::format("Xen's build does not say how it compiles:\n{}",
+                                fmt::format("Xen's build did not print its compiler commands:\n"
+                                            "{}",
                                             last_lines(outcome->err, 12)),
                                 {}, {.file = (tree / "xen").string()}));
     for (const fs::path& blob : boot_blobs(tree))

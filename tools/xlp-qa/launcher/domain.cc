@@ -56,7 +56,7 @@ const char* to_string(Kind kind) {
 
 Xen::Xen() : control_(xc_interface_open(nullptr, nullptr, 0)) {
     if (!control_)
-        throw std::runtime_error("There is no hypervisor.");
+        throw std::runtime_error("No hypervisor was found.");
 }
 
 Xen::~Xen() {
@@ -183,7 +183,7 @@ void Xen::destroy(unsigned id) {
     check(xc_domain_destroy(control_, id), "xc_domain_destroy");
     for (int i = 0; state(id); ++i) {
         if (i == 10000)
-            throw std::runtime_error("The domain does not go.");
+            throw std::runtime_error("The domain could not be destroyed.");
         std::this_thread::sleep_for(1ms);
     }
 }

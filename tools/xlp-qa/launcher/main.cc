@@ -131,7 +131,7 @@ public:
             return progress() > then;
         });
         if (!beats)
-            throw std::runtime_error(name() + " missed its beat");
+            throw std::runtime_error(name() + " missed its heartbeat");
     }
 
 private:

@@ -16,7 +16,7 @@ namespace launcher {
 Page::Page(unsigned domain, unsigned long frame) : memory_(xenforeignmemory_open(nullptr, 0)) {
     const xen_pfn_t frames[] = {frame};
     if (!memory_)
-        throw std::runtime_error("A guest's memory cannot be mapped.");
+        throw std::runtime_error("Guest memory cannot be mapped.");
     int error = 0;
     page_ = xenforeignmemory_map(memory_, domain, PROT_READ | PROT_WRITE, 1, frames, &error);
     if (error && page_) {

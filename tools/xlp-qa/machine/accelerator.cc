@@ -22,22 +22,22 @@ std::string obstacle() {
         auto nested = read_text(fmt::format("/sys/module/{}/parameters/nested", module));
         return nested && (nested->starts_with('1') || nested->starts_with('Y'))
                    ? ""
-                   : fmt::format("{} is not set to nest", module);
+                   : fmt::format("{} does not allow nesting", module);
     }
-    return "the processor offers neither SVM nor VMX here";
+    return "the CPU offers neither SVM nor VMX here";
 }
 
 } // namespace
 
 Result<Accelerator> choose_accelerator(const std::string& wish) {
     if (wish == "tcg")
-        return Accelerator{"tcg", "as asked"};
+        return Accelerator{"tcg", "as requested"};
     if (wish != "auto" && wish != "kvm")
-        return fail(wrong_usage(fmt::format("There is no accelerator `{}'.", wish),
-                                "Give auto, kvm or tcg."));
+        return fail(
+            wrong_usage(fmt::format("Unknown accelerator `{}'.", wish), "Use auto, kvm or tcg."));
     const std::string why_not = obstacle();
     if (why_not.empty())
-        return Accelerator{"kvm", "hardware virtualization nests here"};
+        return Accelerator{"kvm", "nested hardware virtualization is available"};
     if (wish == "kvm")
         return fail(environment("qa.no-kvm",
                                 fmt::format("KVM cannot run a hypervisor: {}.", why_not),

@@ -16,7 +16,7 @@ namespace {
 
 Finding corrupt(const std::string& name, std::string_view why) {
     return bad_input("qa.corrupt", fmt::format("The file cannot be unpacked: {}.", why),
-                     "Fetch it again; it may be truncated.", {name, {}, {}, 0});
+                     "Download it again; it may be truncated.", {name, {}, {}, 0});
 }
 
 la_ssize_t append(archive*, void* out, const void* bytes, std::size_t size) {
@@ -66,7 +66,7 @@ Result<std::string> decompress(std::string_view bytes, const std::string& name, 
         la_ssize_t n = archive_read_data(a.get(), buffer.data(), buffer.size());
         if (n < 0) {
             const char* why = archive_error_string(a.get());
-            return fail(corrupt(name, why ? why : "unknown fault"));
+            return fail(corrupt(name, why ? why : "unknown error"));
         }
         if (n == 0)
             return out;

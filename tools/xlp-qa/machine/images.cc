@@ -111,14 +111,14 @@ Result<std::string> multiboot_image(std::string_view file, const std::string& na
         return image;
     if (image->starts_with("MZ"))
         return fail(bad_input("qa.xen-is-efi", "This is an EFI image, which QEMU cannot boot.",
-                              "Give the xen.gz (multiboot) image of the same build.", at(name)));
+                              "Use the xen.gz (multiboot) image of the same build.", at(name)));
     if (!image->starts_with(ELFMAG))
-        return fail(bad_input("qa.not-xen", "This is no hypervisor image.",
-                              "Give xen.gz as the distribution ships it in /boot.", at(name)));
+        return fail(bad_input("qa.not-xen", "This is not a hypervisor image.",
+                              "Use xen.gz as the distribution ships it in /boot.", at(name)));
     if ((*image)[EI_CLASS] != ELFCLASS32)
         return fail(bad_input("qa.xen-is-syms",
                               "This is a 64-bit ELF (xen-syms?), which QEMU cannot boot.",
-                              "Give xen.gz here, and xen-syms with --xen-syms.", at(name)));
+                              "Pass xen.gz here, and xen-syms with --xen-syms.", at(name)));
     // multiboot 1: the header lies 4-aligned in the first 8 KiB of the file
     std::uint32_t magic = 0x1badb002;
     bool found = false;
@@ -126,7 +126,7 @@ Result<std::string> multiboot_image(std::string_view file, const std::string& na
         found = field<std::uint32_t>(*image, i) == magic;
     if (!found)
         return fail(bad_input("qa.not-xen", "This ELF file has no multiboot header.",
-                              "Give xen.gz as the distribution ships it in /boot.", at(name)));
+                              "Use xen.gz as the distribution ships it in /boot.", at(name)));
     return image;
 }
 
@@ -136,7 +136,7 @@ Result<std::string> dom0_image(std::string_view file, const std::string& name) {
         std::string_view packed = compressed_kernel(file);
         if (packed.empty())
             return fail(bad_input("qa.not-kernel", "This is neither a bzImage nor a vmlinux.",
-                                  "Give the vmlinuz of a Linux package for x86-64.", at(name)));
+                                  "Use the vmlinuz of a Linux package for x86-64.", at(name)));
         auto unpacked = decompress(packed, name);
         if (!unpacked)
             return unpacked;
@@ -145,14 +145,14 @@ Result<std::string> dom0_image(std::string_view file, const std::string& name) {
     auto header = field<Elf64_Ehdr>(image, 0);
     if (!image.starts_with(ELFMAG) || image[EI_CLASS] != ELFCLASS64 || header.e_machine != EM_X86_64
         || header.e_phentsize != sizeof(Elf64_Phdr))
-        return fail(bad_input("qa.not-kernel", "This holds no x86-64 kernel.",
-                              "Give the vmlinuz of a Linux package for x86-64.", at(name)));
+        return fail(bad_input("qa.not-kernel", "This does not contain an x86-64 kernel.",
+                              "Use the vmlinuz of a Linux package for x86-64.", at(name)));
     bool xen = false;
     for_each_note(image, [&](auto, std::string_view owner, auto) { xen |= owner == "Xen"; });
     if (!xen)
         return fail(bad_input("qa.kernel_not_dom0", "This kernel cannot run on Xen: no Xen notes.",
-                              "Give one with CONFIG_XEN_PV; Debian's `cloud' kernels lack it, "
-                              "linux-image-amd64 has it.",
+                              "Use one with CONFIG_XEN_PV; linux-image-amd64 has it, Debian's "
+                              "`cloud' kernels do not.",
                               at(name)));
     return without_sections(std::move(image));
 }

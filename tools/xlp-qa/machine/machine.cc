@@ -29,9 +29,9 @@ constexpr char disk_name[] = "disk", state_name[] = "state";
 
 Result<void> make_disk(const fs::path& file, std::string_view content) {
     if (content.size() > disk_bytes)
-        return fail(bad_input("qa.too-large",
-                              fmt::format("The payloads and files come to {} MiB; {} MiB fit.",
-                                          content.size() >> 20, disk_bytes >> 20)));
+        return fail(bad_input(
+            "qa.too-large", fmt::format("The payloads and files total {} MiB; the limit is {} MiB.",
+                                        content.size() >> 20, disk_bytes >> 20)));
     if (auto written = write_file(file, content); !written)
         return written;
     std::error_code error;
@@ -211,10 +211,9 @@ Result<void> Machine::save(const fs::path& file) {
         if (status == "completed")
             break;
         if (status == "failed" || status == "cancelled" || Clock::now() > deadline)
-            return fail(environment("qa.save",
-                                    fmt::format("QEMU could not save its state ({}).", status),
-                                    "Check the free space of the cache folder, or use "
-                                    "--no-snapshot."));
+            return fail(
+                environment("qa.save", fmt::format("QEMU could not save its state ({}).", status),
+                            "Check the free space in the cache directory, or use --no-snapshot."));
         if (auto tick = wait_readable(-1, cancel_, Clock::now() + 20ms); !tick)
             return fail(tick);
     }

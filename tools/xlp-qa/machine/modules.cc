@@ -49,10 +49,10 @@ public:
             return;
         auto file = files_.find(name);
         if (file == files_.end()) {
-            findings_.push_back(
-                bad_input("qa.no-module", fmt::format("The kernel has no module `{}'.", name),
-                          "Give the folder lib/modules/VERSION of this kernel with --modules.",
-                          {folder_.string(), {}, {}, 0}));
+            findings_.push_back(bad_input(
+                "qa.no-module", fmt::format("The kernel has no module `{}'.", name),
+                "Specify the lib/modules/VERSION directory of this kernel with --modules.",
+                {folder_.string(), {}, {}, 0}));
             return;
         }
         auto packed = read_text(file->second);

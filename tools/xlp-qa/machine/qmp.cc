@@ -33,7 +33,7 @@ Result<bool> wait_readable(int fd, int cancel, Monitor::Clock::time_point deadli
         if (n < 0 && errno != EINTR)
             return fail(internal_fault("qa.poll", "poll(2) failed."));
         if (n > 0 && fds[1].revents)
-            return fail(environment("qa.interrupted", "Interrupted; QEMU was ended."));
+            return fail(environment("qa.interrupted", "Interrupted; QEMU was stopped."));
         if (n > 0 && fds[0].revents)
             return true;
         if (left == 0)
@@ -52,7 +52,7 @@ Result<json> Monitor::next(Clock::time_point deadline) {
             json message = json::parse(received_.substr(0, end), nullptr, false);
             received_.erase(0, end + 1);
             if (!message.is_object())
-                return fail(monitor_fault("an answer is no JSON object"));
+                return fail(monitor_fault("a reply is not a JSON object"));
             note_event(message);
             return message;
         }
@@ -60,13 +60,13 @@ Result<json> Monitor::next(Clock::time_point deadline) {
         if (!ready)
             return fail(ready);
         if (!*ready)
-            return fail(monitor_fault("no answer in time"));
+            return fail(monitor_fault("no reply in time"));
         std::array<char, 4096> buffer;
         ssize_t n = recv(socket_.get(), buffer.data(), buffer.size(), 0);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return fail(monitor_fault("QEMU closed it"));
+            return fail(monitor_fault("QEMU closed the connection"));
         received_.append(buffer.data(), static_cast<std::size_t>(n));
     }
 }
@@ -87,7 +87,7 @@ Result<json> Monitor::command(const char* name, json arguments, Clock::time_poin
     for (std::size_t done = 0; done < text.size();) {
         ssize_t n = send(socket_.get(), text.data() + done, text.size() - done, MSG_NOSIGNAL);
         if (n < 0 && errno != EINTR)
-            return fail(monitor_fault("QEMU closed it"));
+            return fail(monitor_fault("QEMU closed the connection"));
         done += static_cast<std::size_t>(std::max<ssize_t>(n, 0));
     }
     for (;;) {

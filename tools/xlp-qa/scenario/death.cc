@@ -56,7 +56,7 @@ void Autopsy::begin_dump() {
     if (!again)
         death_ = {}; // one before it was a WARN's
     if (broken_dumps_ >= dumps_borne)
-        end_here("it faults again and again while it reports a fault");
+        end_here("it faults repeatedly while reporting a fault");
 }
 
 void Autopsy::end_here(std::string reason) {
@@ -68,7 +68,7 @@ void Autopsy::end_here(std::string reason) {
 void Autopsy::feed(const Line& line) {
     const std::string& text = line.text;
     if (dying_ && ++last_lines_ > last_lines_borne)
-        end_here("it prints without an end");
+        end_here("it prints endlessly");
     if (line.speaker == Speaker::other && contains(text, "Kernel panic - not syncing")) {
         dom0_ = true;
         dom0_panic_ = text.substr(text.find("Kernel panic"));

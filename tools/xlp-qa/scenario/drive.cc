@@ -61,9 +61,9 @@ Death Drive::death_of(Machine::Event event) {
     std::string reason = machine_.shutdown_reason();
     if (reason.starts_with("guest-"))
         return autopsy_.conclude(DeathKind::reset,
-                                 fmt::format("the machine was reset without a word ({})", reason));
+                                 fmt::format("the machine reset without any message ({})", reason));
     return autopsy_.conclude(DeathKind::emulator,
-                             fmt::format("QEMU ended by itself: {}", machine_.qemu_messages()));
+                             fmt::format("QEMU exited unexpectedly: {}", machine_.qemu_messages()));
 }
 
 Result<bool> Drive::listen(const Listener& listener) {

@@ -59,7 +59,7 @@ done
 )sh";
 
 Finding not_found(const char* what, const std::string& remedy, const fs::path& path = {}) {
-    return environment("qa.part-missing", fmt::format("There is no {}.", what), remedy,
+    return environment("qa.part-missing", fmt::format("{} is missing.", what), remedy,
                        {path.string(), {}, {}, 0});
 }
 
@@ -141,7 +141,7 @@ Result<std::vector<Member>> shared_libraries(const fs::path& program) {
     if (!WIFEXITED(listed->status) || WEXITSTATUS(listed->status) != 0)
         return fail(environment(
             "qa.libraries", fmt::format("Its shared libraries cannot be found: {}", listed->out),
-            "Install what is missing.", {program.string(), {}, {}, 0}));
+            "Install the missing libraries.", {program.string(), {}, {}, 0}));
     for (const fs::path& file : files) {
         auto data = read_text(file);
         if (!data)

@@ -43,14 +43,14 @@ Result<Inmate> parse_inmate(const std::string& text) {
                         : key == "vcpus"  ? set_number(value, g.vcpus)
                                           : false;
         if (!ok)
-            return fail(usage(fmt::format("`{}' says nothing of a guest.", word)));
+            return fail(usage(fmt::format("`{}' is not a valid guest setting.", word)));
     }
     auto kernel = read_text(file);
     if (!kernel)
         return fail(kernel);
     g.kernel = std::move(*kernel);
     if (!g.kernel.starts_with(ELFMAG) || g.kernel.size() <= EI_CLASS)
-        return fail(bad_input("qa.not-guest", "This is no ELF file.", {}, {file, {}, {}, 0}));
+        return fail(bad_input("qa.not-guest", "This is not an ELF file.", {}, {file, {}, {}, 0}));
     if (g.kind.empty())
         g.kind = g.kernel[EI_CLASS] == ELFCLASS64 ? "pv" : "pvh";
     return g;

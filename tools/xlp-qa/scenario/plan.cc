@@ -32,8 +32,8 @@ std::string quoted(const std::string& word) {
 }
 
 Finding bad_name(const std::string& name, const char* why) {
-    return wrong_usage(fmt::format("A payload cannot be called `{}': {}.", name, why),
-                       "Rename the file: the name is the file's without .livepatch.");
+    return wrong_usage(fmt::format("`{}' is not a valid payload name: {}.", name, why),
+                       "Rename the file: the payload's name is the file name without .livepatch.");
 }
 
 Step probe_step(const fs::path& probe, const std::string& state) {
@@ -136,14 +136,14 @@ Result<Scenario> make_scenario(const Plan& plan) {
     Scenario s;
     std::set<std::string> names;
     if (plan.cycles == 0)
-        findings.push_back(wrong_usage("A payload is applied and reverted at least once.",
-                                       "Give --cycles 1 or more."));
+        findings.push_back(wrong_usage("A payload must be applied and reverted at least once.",
+                                       "Use --cycles 1 or more."));
     for (std::size_t i = 0; i < plan.payloads.size(); ++i) {
         const Payload& p = plan.payloads[i];
         if (p.name.empty() || p.name.size() > longest_name)
             findings.push_back(bad_name(p.name, "names have 1 to 127 characters"));
         if (!names.insert(p.name).second)
-            findings.push_back(bad_name(p.name, "there are two of that name"));
+            findings.push_back(bad_name(p.name, "two payloads have that name"));
         s.files.push_back(regular_file(guest_path(i).substr(1), p.bytes));
     }
     std::vector<fs::path> files = plan.files;

@@ -38,8 +38,8 @@ fs::path modules_beside(const fs::path& kernel) {
 }
 
 Finding no_modules(const fs::path& kernel) {
-    return bad_input("qa.no-modules", "The kernel's modules are not beside it.",
-                     "Give the folder lib/modules/VERSION with --modules.",
+    return bad_input("qa.no-modules", "The kernel's modules are not next to it.",
+                     "Specify the lib/modules/VERSION directory with --modules.",
                      {kernel.string(), {}, {}, 0});
 }
 
@@ -83,8 +83,9 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
 
     auto version = run_command({.argv = {settings.qemu, "--version"}, .environment = {}}, {});
     if (!version)
-        append(findings, {environment("qa.no-qemu", version.error().front().why,
-                                      "apt-get install qemu-system-x86, or give --qemu.")});
+        append(findings,
+               {environment("qa.no-qemu", version.error().front().why,
+                            "Install it (apt-get install qemu-system-x86), or specify --qemu.")});
 
     bed.accelerator_ = keep(choose_accelerator(settings.accelerator), findings);
 
@@ -98,9 +99,9 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
         if (!xen.empty() && !bed.xen_syms_.empty() && id != bed.xen_build_id_)
             findings.push_back(bad_input(
                 "qa.other-build",
-                fmt::format("The build-id of xen-syms is {}, that of the hypervisor is {}.",
+                fmt::format("The build-id of xen-syms is {}, but that of the hypervisor is {}.",
                             id.empty() ? "missing" : id, bed.xen_build_id_),
-                "Take both from the same version of the package.",
+                "Use both from the same version of the package.",
                 {assets.xen_syms.string(), {}, {}, 0}));
     }
 
@@ -185,7 +186,8 @@ Result<fs::path> Testbed::saved_state() const {
     if (!ready)
         return fail(ready);
     if (!*ready)
-        return fail(environment("qa.no-state", "The machine did not come up to save its state."));
+        return fail(
+            environment("qa.no-state", "The machine did not boot far enough to save its state."));
     if (auto saved = machine->save(folder->path() / "state"); !saved)
         return fail(saved);
     fs::rename(folder->path() / "state", state, error);
@@ -236,7 +238,7 @@ Result<Outcome> Testbed::run(const Scenario& scenario) const {
         std::error_code ignored;
         fs::remove(*state, ignored);
         why_cold = warning("qa.restore-failed",
-                           "The saved state did not come to life; the machine was booted instead.");
+                           "The saved state did not resume; the machine was booted instead.");
     } else {
         why_cold = warning("qa.no-state", "No state could be saved: " + state.error().front().why);
     }

@@ -59,7 +59,7 @@ unsigned viridian_bits(const std::string& value) {
 }
 
 Finding malformed(const fs::path& file) {
-    return bad_input("qa.xtf-malformed", "This is no description of an XTF test.",
+    return bad_input("qa.xtf-malformed", "This is not the description of an XTF test.",
                      "Build XTF again (make).", {file.string(), {}, {}, 0});
 }
 
@@ -137,8 +137,8 @@ Result<std::vector<XtfTest>> find_xtf_tests(const fs::path& tree,
         if (fs::exists(entry.path() / "info.json"))
             folders.push_back(entry.path());
     if (folders.empty())
-        return fail(bad_input("qa.no-xtf", "There is no built XTF here.",
-                              "Give a tree of XTF in which make has run.",
+        return fail(bad_input("qa.no-xtf", "This is not a built XTF tree.",
+                              "Use an XTF tree in which make has run.",
                               {tree.string(), {}, {}, 0}));
     std::sort(folders.begin(), folders.end());
     std::vector<XtfTest> all;

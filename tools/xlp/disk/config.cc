@@ -37,14 +37,14 @@ public:
             else if (k == "health-limit")
                 time(k, value, c.health, std::chrono::hours(1));
             else
-                wrong(value, fmt::format("There is no setting `{}'.", k));
+                wrong(value, fmt::format("Unknown setting `{}'.", k));
         }
     }
 
     void wrong(const toml::node& n, std::string why) { wrong(n.source(), std::move(why)); }
     void wrong(const toml::source_region& at, std::string why) {
         findings_.push_back(bad_input("config.malformed", std::move(why),
-                                      "xlp.conf(5) has every setting.",
+                                      "xlp.conf(5) lists the settings.",
                                       {{}, {}, file_, at.begin.line}));
     }
     const Findings& findings() const { return findings_; }
@@ -79,7 +79,7 @@ private:
     }
     void flag(std::string_view key, const toml::node& n, bool& to) {
         if (!n.is_boolean())
-            wrong(n, fmt::format("`{}' is true or false.", key));
+            wrong(n, fmt::format("`{}' must be true or false.", key));
         else
             to = n.value_or(to);
     }

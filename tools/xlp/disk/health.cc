@@ -26,8 +26,7 @@ std::string last_line(const std::string& text) {
 Finding failed(const fs::path& check, const std::string& how) {
     return refusal("health.failed",
                    fmt::format("The health check failed after the apply: {}.", how),
-                   "See what it found; the payloads that were applied are out of effect again.",
-                   {check, {}, {}, 0});
+                   "See what it found; the applied payloads were reverted.", {check, {}, {}, 0});
 }
 
 } // namespace
@@ -63,7 +62,7 @@ Result<void> Health::run(const std::string& operation, const std::vector<std::st
         const std::string said = last_line(ran->err.empty() ? ran->out : ran->err);
         if (ran->status != 0)
             return fail(failed(check, fmt::format("exit status {}{}{}", ran->status,
-                                                  said.empty() ? "" : ", it said: ", said)));
+                                                  said.empty() ? "" : ", output: ", said)));
     }
     return {};
 }

@@ -48,8 +48,8 @@ Result<std::string> check_signer(const std::string& text, const fs::path& file,
         return fail(signature);
     if (!*signature)
         return fail(refusal("signature.missing",
-                            "The index is not signed, and this host demands it.",
-                            "Fetch it with its .sig.", {file, {}, {}, 0}));
+                            "The index is not signed, and this host requires a signature.",
+                            "Download it together with its .sig.", {file, {}, {}, 0}));
     return manifest::verify_index(text, **signature, trust.keys, beside);
 }
 
@@ -65,12 +65,12 @@ IndexFile read_index(const fs::path& folder, const std::string& xen, const Trust
         return f;
     }
     if (!*text) {
-        f.findings = {warn("index.missing",
-                           "There is no index of what this hypervisor needs, so nobody can say "
-                           "that the host has all of it.",
-                           "Get it where the payloads come from, or make one with `xlp index "
-                           "make'.",
-                           file)};
+        f.findings = {
+            warn("index.missing",
+                 "There is no index of what this hypervisor needs, so it is unknown whether the "
+                 "host has everything.",
+                 "Get it from the publisher of the payloads, or create one with `xlp index make'.",
+                 file)};
         return f;
     }
     auto signer = check_signer(**text, file, trust);
@@ -85,21 +85,22 @@ IndexFile read_index(const fs::path& folder, const std::string& xen, const Trust
     if (!f.findings.empty())
         return f;
     if (index->xen_build_id != xen)
-        f.findings.push_back(refusal("index.other-xen", "The index is of another hypervisor.",
-                                     "Fetch that of this one.", {file, {}, {}, 0}));
+        f.findings.push_back(refusal("index.other-xen", "The index is for another hypervisor.",
+                                     "Download the index for this one.", {file, {}, {}, 0}));
     else if (index->serial < *least)
         f.findings.push_back(refusal(
             "index.rollback",
-            fmt::format("The index has the serial {}; {} was seen here, or demanded, before.",
-                        index->serial, *least),
-            "Fetch the current one.", {file, {}, {}, 0}));
+            fmt::format(
+                "The index has serial {}, but {} was already seen or required on this host.",
+                index->serial, *least),
+            "Download the current index.", {file, {}, {}, 0}));
     if (!f.findings.empty())
         return f;
     f.current = !index->expired(utc_now());
     if (!f.current)
         f.findings.push_back(warn("index.expired",
                                   fmt::format("The index was valid until {}.", index->valid_until),
-                                  "Fetch the current one.", file));
+                                  "Download the current index.", file));
     f.signer = *signer;
     f.index = std::move(*index);
     return f;

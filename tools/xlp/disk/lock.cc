@@ -46,15 +46,15 @@ Result<Lock> Lock::take(const std::filesystem::path& path, Clock& clock, Nanosec
     Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!fd)
         return fail(environment(
-            "host.lock", fmt::format("The lock cannot be opened: {}.", std::strerror(errno)),
-            "Run xlp as root, or choose a place with --lock.", {path, {}, {}, 0}));
+            "host.lock", fmt::format("The lock file cannot be opened: {}.", std::strerror(errno)),
+            "Run xlp as root, or choose another file with --lock.", {path, {}, {}, 0}));
     const Nanoseconds end = clock.now() + patience;
     Nanoseconds pause = std::chrono::milliseconds(5);
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return fail(environment("host.lock",
-                                    fmt::format("Locking failed: {}.", std::strerror(errno)),
-                                    "Choose a local file system with --lock.", {path, {}, {}, 0}));
+            return fail(environment(
+                "host.lock", fmt::format("Locking failed: {}.", std::strerror(errno)),
+                "Choose a file on a local file system with --lock.", {path, {}, {}, 0}));
         if (clock.stopped())
             return fail(interrupted());
         if (clock.now() >= end) {
@@ -62,7 +62,7 @@ Result<Lock> Lock::take(const std::filesystem::path& path, Clock& clock, Nanosec
             return fail(environment("host.locked",
                                     fmt::format("Another xlp is changing this host{}.",
                                                 pid.empty() ? "" : ", process " + pid),
-                                    "Wait for it to end, or wait longer with --lock-wait.",
+                                    "Wait for it to finish, or wait longer with --lock-wait.",
                                     {path, {}, {}, 0}));
         }
         clock.sleep(pause);

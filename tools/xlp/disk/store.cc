@@ -112,10 +112,9 @@ Offer Store::offer(const std::string& xen_build_id, const Trust& trust, Findings
         if (!has_errors(against) && trust.policy != Policy::off)
             check_owner(*bundle, against);
         if (!bundle->about.xen_build_id.empty() && bundle->about.xen_build_id != xen_build_id)
-            against.push_back(refusal("store.misplaced",
-                                      "The payload is for another hypervisor than the folder that "
-                                      "it is in.",
-                                      "Put it there with `xlp install'.", {file, {}, {}, 0}));
+            against.push_back(refusal(
+                "store.misplaced", "The payload is for a different hypervisor than its directory.",
+                "Add it with `xlp install'.", {file, {}, {}, 0}));
         if (has_errors(against))
             o.rejected.push_back(printable(file.filename().string()));
         else
@@ -143,10 +142,10 @@ fs::path Store::place(const Bundle& b) const {
 
 Result<bool> Store::install(const Bundle& b, bool overwrite) const {
     if (b.about.xen_build_id.empty())
-        return fail(refusal("store.no-xen-id",
-                            "The payload does not say which hypervisor it is for, so there is no "
-                            "place for it in the store.",
-                            "Build it with `xlp-build payload'.", {b.file, {}, {}, 0}));
+        return fail(
+            refusal("store.no-xen-id",
+                    "The payload does not say which hypervisor it is for, so it cannot be stored.",
+                    "Build it with `xlp-build payload'.", {b.file, {}, {}, 0}));
     if (auto named = check_new_name(b.about.name); !named) // as sync will upload it
         return fail(named);
     if (auto made = make_folder(folder(b.about.xen_build_id)); !made)
@@ -168,7 +167,7 @@ Result<bool> Store::install(const Bundle& b, bool overwrite) const {
     }
     const bool other = !same_name.empty() && !holds(same_name, std::string(as_text(b.blob->bytes)));
     if (other && !overwrite)
-        return fail(refusal("store.taken", "Another payload of this name is in the store.",
+        return fail(refusal("store.taken", "The store already has another payload of this name.",
                             "Rename the file, or use --force.", {same_name, {}, {}, 0}));
     if (auto done = put_folder(b, same_name); !done)
         return fail(done);

@@ -14,9 +14,9 @@ namespace fs = std::filesystem;
 // his own (/tmp), does no harm to what is ours in it.
 std::string wrong_with(const struct stat& s) {
     if (s.st_uid != 0 && s.st_uid != ::geteuid())
-        return fmt::format("It belongs to user {}.", s.st_uid);
+        return fmt::format("It is owned by user {}.", s.st_uid);
     if ((s.st_mode & 022) && !(S_ISDIR(s.st_mode) && (s.st_mode & S_ISVTX)))
-        return fmt::format("Others than its owner may write to it (mode {:04o}).",
+        return fmt::format("Users other than its owner can write to it (mode {:04o}).",
                            s.st_mode & 07777);
     return {};
 }
@@ -32,9 +32,9 @@ Result<void> only_ours(const fs::path& path) {
         struct stat s {};
         if (::stat(at.c_str(), &s) == 0)
             if (std::string why = wrong_with(s); !why.empty())
-                return fail(refusal("trust.mode", why + " So others decide what xlp does here.",
-                                    fmt::format("chown root {0} && chmod go-w {0}", at.string()),
-                                    {at, {}, {}, 0}));
+                return fail(refusal(
+                    "trust.mode", why + " So other users could control what xlp does here.",
+                    fmt::format("chown root {0} && chmod go-w {0}", at.string()), {at, {}, {}, 0}));
         if (at == at.root_path())
             return {};
     }

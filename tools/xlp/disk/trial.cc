@@ -64,9 +64,10 @@ Result<void> Trial::begin(const std::string& operation, const std::string& xen,
     if (!there)
         return fail(there);
     if (*there && ((*there)->damaged || (*there)->boot != boot_id(paths_)))
-        return fail(environment("host.crash-record",
-                                "The record of a crash is still there and could not be kept.",
-                                "Run `xlp sync' first.", {paths_.trial(), {}, {}, 0}));
+        return fail(
+            environment("host.crash-record",
+                        "The record of an earlier crash is still there and could not be saved.",
+                        "Run `xlp sync' first.", {paths_.trial(), {}, {}, 0}));
     TrialRecord r = *there ? std::move(**there) : TrialRecord{};
     r.boot = boot_id(paths_);
     r.xen = xen;

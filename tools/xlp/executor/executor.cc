@@ -66,13 +66,13 @@ Result<void> Executor::repair(Findings& findings) {
     hands_.op().go_on_though_stopped();
     if (auto done = j.committed ? undo.unload_all_but(j.after) : undo.restore(); !done) {
         Findings why = done.error();
-        why.insert(why.begin(),
-                   environment("host.between",
-                               fmt::format("An earlier `{}' was interrupted, and what it left "
-                                           "cannot be {}.",
-                                           j.operation, j.committed ? "finished" : "undone"),
-                               "`xlp list' shows the payloads. Bring them in order with `xlp "
-                               "revert' and `xlp unload': these work, and end the repair."));
+        why.insert(
+            why.begin(),
+            environment("host.between",
+                        fmt::format("An earlier `{}' was interrupted, and it could not be {}.",
+                                    j.operation, j.committed ? "finished" : "undone"),
+                        "`xlp list' shows the payloads. Clean up with `xlp revert' and `xlp "
+                        "unload': these work, and end the repair."));
         return tl::unexpected(why);
     }
     findings.push_back(
@@ -90,10 +90,11 @@ Result<void> Executor::take_over(const Plan& plan, Findings& findings) {
             return done;
     auto journal = read_journal(setting_.paths);
     if (!journal || *journal)
-        findings.push_back(warning("host.let-go",
-                                   "An interrupted operation was waiting to be repaired. It will "
-                                   "not be any more: what is on this host is in your hands.",
-                                   "`xlp list' shows it; `xlp sync' brings what the store says."));
+        findings.push_back(
+            warning("host.let-go",
+                    "The pending repair of an interrupted operation was cancelled: the state of "
+                    "this host is now up to you.",
+                    "`xlp list' shows the state; `xlp sync' applies what the store says."));
     tidy(findings);
     return {};
 }
@@ -114,9 +115,9 @@ Result<void> Executor::can_be_undone(const Plan& plan, const Snapshot& host, Fin
                 continue;
         }
         missing.push_back(refusal("host.no-bytes",
-                                  "It would be taken out of effect, and its bytes are not at hand "
-                                  "to put it back if something fails.",
-                                  "Revert and unload it yourself, from the top.",
+                                  "It would be reverted, but its file is not available to re-apply "
+                                  "it if something fails.",
+                                  "Revert and unload it manually, from the top.",
                                   {{}, printable(name), {}, 0}));
     }
     return missing.empty() ? Result<void>() : tl::unexpected(missing);
@@ -133,8 +134,8 @@ Result<void> Executor::may_replace(const Plan& plan, const Snapshot& host) {
         const auto blob = records.blob(r->sha256);
         if (r->ran && (!blob || blob->writable))
             return fail(refusal("host.reapply",
-                                "It was applied and reverted before, and brings data of its own, "
-                                "which a second application would find changed.",
+                                "It was applied and reverted before, and it has writable data that "
+                                "may have changed since.",
                                 "Unload it, upload it again, then replace.",
                                 {{}, printable(s.name), {}, 0}));
     }
@@ -202,8 +203,8 @@ tl::unexpected<Findings> Executor::undo(const Plan& plan, Journal& journal, Find
         undone = Undo(hands_, setting_.paths, journal).restore();
     if (!undone) {
         why.push_back(environment("host.between",
-                                  "What was done before the failure could not be undone.",
-                                  "Run xlp again: it tries to repair first. `xlp revert' and `xlp "
+                                  "The steps before the failure could not be undone.",
+                                  "Run xlp again: it first tries to repair. `xlp revert' and `xlp "
                                   "unload' work in any case."));
         append(why, undone.error());
     } else {
@@ -273,9 +274,10 @@ Result<void> Executor::conclude(const Plan& plan, Journal& journal, Findings& fi
     tidy(findings);
     if (as_planned)
         return {};
-    return fail(environment("host.interfered",
-                            "The payloads on this host are not those that this operation led to.",
-                            "See `xlp list', and that no other tool is patching this host."));
+    return fail(
+        environment("host.interfered",
+                    "The payloads on this host are not those that this operation should have left.",
+                    "See `xlp list', and make sure that no other tool is patching this host."));
 }
 
 Result<void> Executor::run(const Plan& plan, Findings& findings) {

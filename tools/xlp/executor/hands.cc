@@ -88,8 +88,8 @@ Result<void> Hands::act(const Step& step, Findings& findings) {
     auto changed = op_.act(action_of(step.kind), step.name, step.flags, once);
     if (!changed && once && changed.error().front().code == "host.rendezvous")
         changed.error().front().remedy =
-            "Its hook has run. Another attempt runs it again: try when "
-            "the host is less busy, with a longer --timeout-limit.";
+            "Its hook has run, and another attempt would run it again: retry when the host is less "
+            "busy, with a longer --timeout-limit.";
     if (!changed)
         return fail(changed);
     if (!*changed)

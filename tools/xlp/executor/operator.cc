@@ -84,8 +84,8 @@ Result<void> Operator::upload(const std::string& name, std::span<const std::uint
             return {};
         if (code == 0)
             return fail(environment(
-                "host.vanished", "The payload was uploaded, and was gone a moment later.",
-                "See that no other tool is patching this host.", {{}, name, {}, 0}));
+                "host.vanished", "The payload was uploaded, but disappeared right afterwards.",
+                "Make sure that no other tool is patching this host.", {{}, name, {}, 0}));
         if (code == EINTR && *status)
             return {};
         if ((code != EINTR && code != EAGAIN && code != EBUSY) || tries >= limits_.attempts)
@@ -118,7 +118,7 @@ Result<bool> Operator::act(Action action, const std::string& name, std::uint32_t
     if (reached(action, *before) && !doubtful)
         return false;
     if (doubtful)
-        say(fmt::format("{}: reported in progress without end; asking the hypervisor", name));
+        say(fmt::format("{}: still reported as in progress; asking the hypervisor", name));
 
     Attempts a{action, name, flags, once,
                once ? limits_.ceiling : std::min(limits_.timeout, limits_.ceiling)};
@@ -166,8 +166,8 @@ Result<Operator::Next> Operator::try_once(Attempts& a) {
     if (!*status && a.action == Action::unload)
         return Next::done;
     if (!*status)
-        return fail(environment("host.vanished", "The payload was there, and is gone.",
-                                "See that no other tool is patching this host.",
+        return fail(environment("host.vanished", "The payload has disappeared.",
+                                "Make sure that no other tool is patching this host.",
                                 {{}, a.name, {}, 0}));
     return weigh(a, **status, busy);
 }

@@ -61,9 +61,10 @@ Result<void> Undo::revert_extra() {
 Result<void> Undo::upload_missing(const Snapshot::Entry& e) {
     auto blob = hands_.records().blob(e.sha256);
     if (!blob)
-        return fail(environment("host.vanished",
-                                "The payload is gone, and its bytes are not known any more.",
-                                "Load it again from its file.", {{}, e.name, {}, 0}));
+        return fail(
+            environment("host.vanished",
+                        "The payload has disappeared, and its contents are no longer available.",
+                        "Load it again from its file.", {{}, e.name, {}, 0}));
     Findings book_keeping;
     return hands_.perform({Kind::upload, e.name, blob}, book_keeping);
 }
@@ -145,7 +146,7 @@ Result<void> Undo::restore() {
     if (!now->same_as(wanted(*now)))
         return fail(environment(
             "host.interfered", "The payloads on this host changed while they were being restored.",
-            "See that no other tool is patching this host, and run xlp again."));
+            "Make sure that no other tool is patching this host, and run xlp again."));
     return {};
 }
 

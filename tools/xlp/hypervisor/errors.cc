@@ -9,7 +9,7 @@
 namespace xlp::host {
 namespace {
 
-const char* const see_log = "`xl dmesg | tail' shows what the hypervisor said.";
+const char* const see_log = "`xl dmesg | tail' shows the hypervisor's messages.";
 
 Where at(const std::string& name) {
     return {{}, name, {}, 0};
@@ -19,32 +19,28 @@ Where at(const std::string& name) {
 std::optional<Finding> common_cause(const std::string& name, int code) {
     switch (code) {
     case EPERM:
-        return environment("host.privilege", "The hypervisor refuses this domain (EPERM).",
+        return environment("host.privilege", "The hypervisor denies this domain access (EPERM).",
                            "Run xlp as root in dom0; with XSM, the policy must allow "
                            "livepatch_op.",
                            at(name));
     case EACCES:
         return environment("host.interface",
-                           "The hypervisor speaks another interface version, or its security "
-                           "policy (Flask) forbids this (EACCES).",
-                           "Install the libxenctrl of the running hypervisor's release. If that is "
-                           "there, or `xl getenforce' says Enforcing: the policy must allow "
-                           "xen2 livepatch_op to this domain; `xl dmesg' shows the denial.",
+                           "The hypervisor has a different interface version, or its security "
+                           "policy (Flask) denies this (EACCES).",
+                           "Install the libxenctrl of the running hypervisor's release. If it is "
+                           "installed, or `xl getenforce' says Enforcing: the policy must allow "
+                           "this domain xen2 livepatch_op; `xl dmesg' shows the denial.",
                            at(name));
     case ENOSYS:
         return environment("host.no-livepatch",
-                           "The hypervisor was built without live-patching (ENOSYS).",
+                           "The hypervisor was built without live patching (ENOSYS).",
                            "Boot a Xen with CONFIG_LIVEPATCH=y.", at(name));
     case ENOMEM:
-        return environment("host.memory",
-                           "The hypervisor or dom0 has no memory left for this "
-                           "(ENOMEM).",
-                           "Free some memory of Xen (`xl info' shows free_memory).", at(name));
+        return environment("host.memory", "The hypervisor or dom0 is out of memory (ENOMEM).",
+                           "Free some Xen memory (`xl info' shows free_memory).", at(name));
     case EFAULT:
-        return internal_fault("host.fault",
-                              "The hypervisor could not read what it was handed "
-                              "(EFAULT).",
-                              at(name));
+        return internal_fault(
+            "host.fault", "The hypervisor could not read the request's memory (EFAULT).", at(name));
     default:
         return std::nullopt;
     }
@@ -59,24 +55,22 @@ Finding other(const std::string& name, const std::string& what, int code) {
 Finding busy(const std::string& name, Action action, bool scheduled) {
     if (scheduled && action == Action::apply)
         return environment("host.rendezvous",
-                           "The processors did not all come together in time, or a guest has an "
-                           "active wait queue (EBUSY). Nothing was changed.",
+                           "The CPUs did not rendezvous in time, or a guest has an active wait "
+                           "queue (EBUSY). Nothing was changed.",
                            "Try again with a longer --timeout, or when the host is less busy.",
                            at(name));
     if (scheduled)
-        return environment("host.rendezvous",
-                           "The processors did not all come together in time (EBUSY). Nothing was "
-                           "changed.",
-                           "Try again with a longer --timeout, or when the host is less busy.",
-                           at(name));
+        return environment(
+            "host.rendezvous", "The CPUs did not rendezvous in time (EBUSY). Nothing was changed.",
+            "Try again with a longer --timeout, or when the host is less busy.", at(name));
     if (action == Action::revert)
         return refusal("host.not-on-top",
-                       "It is not on top of the stack, or the hypervisor is at work on another "
+                       "It is not the topmost payload, or the hypervisor is busy with another "
                        "payload (EBUSY).",
-                       "Revert the payloads applied after it first; `xl dmesg' names the top.",
+                       "First revert the payloads applied after it; `xl dmesg' names the topmost.",
                        at(name));
-    return environment("host.busy", "The hypervisor is at work on another payload (EBUSY).",
-                       "Try again; see that no other tool is patching this host.", at(name));
+    return environment("host.busy", "The hypervisor is busy with another payload (EBUSY).",
+                       "Try again; make sure that no other tool is patching this host.", at(name));
 }
 
 } // namespace
@@ -99,15 +93,15 @@ Finding explain_upload(const std::string& name, XenErrno e) {
     switch (e.code) {
     case EEXIST:
         return refusal("host.exists",
-                       "A payload of this name or of this build-id is already there, or it brings "
-                       "a symbol that the hypervisor or another payload has (EEXIST).",
-                       "`xlp list' shows what is there; unload it first, or apply that one.",
+                       "A payload with this name or build-id is already loaded, or it defines a "
+                       "symbol that the hypervisor or another payload has (EEXIST).",
+                       "`xlp list' shows what is loaded; unload that payload first, or apply it.",
                        at(name));
     case ENOENT:
         return refusal("host.unresolved",
                        "It refers to a symbol that this hypervisor does not have (ENOENT).",
-                       "It was built for another hypervisor, or needs a payload below it that is "
-                       "not uploaded. `xl dmesg' names the symbol.",
+                       "It was built for another hypervisor, or depends on a payload that is not "
+                       "uploaded. `xl dmesg' names the symbol.",
                        at(name));
     case EINVAL:
     case ENODATA:
@@ -115,12 +109,12 @@ Finding explain_upload(const std::string& name, XenErrno e) {
                        fmt::format("The hypervisor rejects the payload ({}): built for another "
                                    "hypervisor's build-id, or malformed.",
                                    errno_name(e.code)),
-                       "`xl dmesg | tail' has the reason; `xlp verify FILE' tells it beforehand.",
+                       "`xl dmesg | tail' has the reason; `xlp verify FILE' predicts it.",
                        at(name));
     case EOPNOTSUPP:
         return refusal("host.unsupported",
-                       "The payload needs something that this hypervisor's loader does not do "
-                       "(EOPNOTSUPP): a relocation type, the version of its records, its machine.",
+                       "The payload uses something that this hypervisor's loader does not support "
+                       "(EOPNOTSUPP): a relocation type, a record version, or an architecture.",
                        see_log, at(name));
     case EOVERFLOW:
         return refusal("host.overflow",
@@ -141,10 +135,10 @@ Finding explain_upload(const std::string& name, XenErrno e) {
 
 Finding explain_get(const std::string& name, XenErrno e) {
     if (e.code == ENOENT)
-        return refusal("host.absent", "There is no payload of this name (ENOENT).",
-                       "`xlp list' shows what is there; `xlp upload' brings it.", at(name));
+        return refusal("host.absent", "There is no payload with this name (ENOENT).",
+                       "`xlp list' shows what is loaded; upload it with `xlp upload'.", at(name));
     if (e.code == EINVAL)
-        return bad_input("host.name", "The hypervisor does not take this as a name (EINVAL).",
+        return bad_input("host.name", "The hypervisor does not accept this name (EINVAL).",
                          "A name has 1 to 127 bytes.", at(name));
     if (auto f = common_cause(name, e.code))
         return *f;
@@ -153,8 +147,8 @@ Finding explain_get(const std::string& name, XenErrno e) {
 
 Finding explain_list(XenErrno e) {
     if (e.code == EBUSY)
-        return environment("host.list", "The list of payloads kept changing while it was read.",
-                           "See that no other tool is patching this host, and try again.");
+        return environment("host.list", "The list of payloads kept changing while being read.",
+                           "Make sure that no other tool is patching this host, and try again.");
     return explain_connect(e);
 }
 
@@ -169,35 +163,34 @@ Finding explain_action(Action action, const std::string& name, XenErrno e, bool 
             return refusal("host.applied", "It is applied (EINVAL).", "Revert it first.", at(name));
         if (scheduled && action == Action::apply)
             return refusal("host.reapply",
-                           "It was applied and reverted before, and brings data of its own, which "
-                           "a second application would find changed (EINVAL).",
+                           "It was applied and reverted before, and it has writable data that may "
+                           "have changed since (EINVAL).",
                            "Unload it, and load it again.", at(name));
         if (action == Action::apply)
             return refusal("host.not-applicable",
-                           "The hypervisor does not apply it (EINVAL): the payload that it stacks "
-                           "on is not the last one applied, or the code to be replaced is not what "
-                           "it expects, or a hook of its own objects.",
+                           "The hypervisor refuses to apply it (EINVAL): the payload it depends on "
+                           "is not topmost, the code to be replaced is not what it expects, or one "
+                           "of its hooks objected.",
                            "`xl dmesg | tail' says which. Apply what it depends on first.",
                            at(name));
         if (action == Action::replace)
             return refusal("host.not-applicable",
-                           "The hypervisor does not replace with it (EINVAL): it is not built on "
-                           "the hypervisor itself, or what it expects is not there, or a payload "
-                           "could not be reverted.",
+                           "The hypervisor refuses to replace with it (EINVAL): it does not depend "
+                           "directly on the hypervisor, the code is not what it expects, or a "
+                           "payload could not be reverted.",
                            see_log, at(name));
         break;
     case EOPNOTSUPP:
         if (action == Action::replace)
-            return refusal("host.veto",
-                           "A payload has hooks that can object, so replacing is not possible "
-                           "(EOPNOTSUPP).",
-                           "Revert the applied payloads from the top, then apply this one.",
-                           at(name));
+            return refusal(
+                "host.veto",
+                "A payload has hooks that can object, so replace is not possible (EOPNOTSUPP).",
+                "Revert the applied payloads from the top, then apply this one.", at(name));
         break;
     case EAGAIN:
-        return environment(
-            "host.unfinished", "The hypervisor has not reported an end in the time given (EAGAIN).",
-            "Look again with `xlp list', then repeat: nothing is lost by it.", at(name));
+        return environment("host.unfinished",
+                           "The hypervisor did not report a result in time (EAGAIN).",
+                           "Check with `xlp list', then retry: this is safe.", at(name));
     default:
         break;
     }

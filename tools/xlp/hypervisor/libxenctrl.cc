@@ -309,8 +309,8 @@ Result<std::unique_ptr<Hypervisor>> open_libxenctrl(const std::string& library) 
             "Install the Xen tools of the running hypervisor's release, or use --via privcmd."));
     return fail(environment(
         "host.interface",
-        too_old ? "The libxenctrl found is older than live-patching (Xen 4.7)."
-                : "No installed libxenctrl is of the running hypervisor's release (EACCES).",
+        too_old ? "The installed libxenctrl predates live patching (Xen 4.7)."
+                : "No installed libxenctrl matches the running hypervisor's release (EACCES).",
         "Install the Xen tools of the running hypervisor's release, or use --via privcmd."));
 }
 

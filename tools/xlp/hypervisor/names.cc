@@ -68,9 +68,9 @@ Result<void> check_name(const std::string& name) {
     if (name.empty())
         return fail(wrong_name(name, "The payload's name is empty."));
     if (name.size() > name_limit)
-        return fail(wrong_name(name, fmt::format("The payload's name has {} bytes; the hypervisor "
-                                                 "takes {}.",
-                                                 name.size(), name_limit)));
+        return fail(wrong_name(
+            name, fmt::format("The payload's name has {} bytes; the hypervisor accepts {}.",
+                              name.size(), name_limit)));
     if (name.find('\0') != name.npos)
         return fail(wrong_name(name, "The payload's name holds a NUL byte."));
     return {};

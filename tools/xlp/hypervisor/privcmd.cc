@@ -301,16 +301,16 @@ Result<std::string> privcmd_device() {
     }
     if (refused == EACCES || refused == EPERM)
         return fail(environment("host.privilege",
-                                "The hypervisor's control device may not be opened by this user.",
+                                "This user may not open the hypervisor's control device.",
                                 "Run xlp as root in dom0."));
     if (refused)
         return fail(environment("host.privcmd",
                                 fmt::format("The hypervisor's control device cannot be opened: {}.",
                                             std::strerror(refused))));
-    return fail(
-        environment("host.no-xen", "There is no hypervisor control device (/dev/xen/privcmd).",
-                    "Run xlp in dom0 of a Xen host. If this is one: `modprobe xen-privcmd', and "
-                    "`mount -t xenfs xenfs /proc/xen' on old kernels."));
+    return fail(environment("host.no-xen",
+                            "There is no hypervisor control device (/dev/xen/privcmd).",
+                            "Run xlp in dom0 of a Xen host. If this is one, run `modprobe "
+                            "xen-privcmd' and, on old kernels, `mount -t xenfs xenfs /proc/xen'."));
 }
 
 Result<std::unique_ptr<Hypervisor>> open_privcmd() {

@@ -60,11 +60,11 @@ private:
             s.how = "fixed in this build";
             break;
         case AnswerKind::not_concerned:
-            s.how = "does not concern this build: " + a.why;
+            s.how = "does not affect this build: " + a.why;
             break;
         case AnswerKind::reboot:
             s.state = Standing::State::reboot;
-            s.how = "cannot be live-patched: reboot to " + a.version;
+            s.how = "cannot be live-patched: reboot into " + a.version;
             break;
         case AnswerKind::payload:
             if (const Installed* i = fixing(a)) {
@@ -103,8 +103,8 @@ private:
                                         {},
                                         safe ? Standing::State::safe : Standing::State::unknown,
                                         (safe   ? "fixed by "
-                                         : part ? "only in part fixed by "
-                                                : "said to be fixed by ")
+                                         : part ? "only partly fixed by "
+                                                : "reportedly fixed by ")
                                             + i.payload.name};
             }
     }
@@ -135,19 +135,19 @@ private:
     void doubts() {
         const auto doubt = [&](std::string why) { a_.doubts.push_back(std::move(why)); };
         if (!e_.index)
-            doubt("There is no index of this hypervisor that can be believed.");
+            doubt("There is no trustworthy index for this hypervisor.");
         else if (!e_.current)
-            doubt("The index of this hypervisor has expired.");
+            doubt("The index for this hypervisor has expired.");
         if (e_.rejected)
             doubt(fmt::format("{} of the store's payloads cannot be used.", e_.rejected));
         if (!e_.unreachable.empty())
-            doubt(fmt::format("{} of the store's payloads stack on something that is not there.",
+            doubt(fmt::format("{} of the store's payloads depend on something that is missing.",
                               e_.unreachable.size()));
         if (e_.ambiguous)
             doubt("The store's payloads exclude each other.");
         for (const Installed& i : host_.applied)
             if (!i.certain)
-                doubt(fmt::format("What {} is cannot be told by its content.", i.payload.name));
+                doubt(fmt::format("{} cannot be identified by its content.", i.payload.name));
             else if (revoked(i))
                 doubt(fmt::format("The payload {} has been revoked.", i.payload.name));
     }

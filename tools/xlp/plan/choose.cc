@@ -97,13 +97,14 @@ Finding ambiguous(const std::vector<const Possible*>& several, std::size_t at) {
             printable(p->chain[std::min(at, p->chain.size() - 1)]->file.filename().string()));
     std::sort(names.begin(), names.end());
     names.erase(std::unique(names.begin(), names.end()), names.end());
-    return refusal("store.ambiguous",
-                   fmt::format("These payloads exclude each other, and none says that it "
-                               "supersedes the others: {}.",
-                               fmt::join(names, ", ")),
-                   "Remove all but one, name the others in its manifest's `supersedes', or make a "
-                   "link livepatch.livepatch to the one to use.",
-                   {several.front()->chain.front()->file.parent_path(), {}, {}, 0});
+    return refusal(
+        "store.ambiguous",
+        fmt::format(
+            "These payloads exclude each other, and none is declared to supersede the others: {}.",
+            fmt::join(names, ", ")),
+        "Remove all but one, list the others in its manifest's `supersedes', or create a link "
+        "livepatch.livepatch to the one to use.",
+        {several.front()->chain.front()->file.parent_path(), {}, {}, 0});
 }
 
 // One payload under two names is offered once.
@@ -128,10 +129,10 @@ void note_unreachable(const Offer& offer, const std::set<std::string>& covered, 
         const bool held = out.count(b.about.depends);
         c.findings.push_back(refusal(
             "store.unreachable",
-            held ? "It stacks on a payload that is held back."
-                 : fmt::format("It stacks on something that is not there and that the store does "
-                               "not offer (build-id {}).",
-                               b.about.depends),
+            held ? "It depends on a payload that is held back."
+                 : fmt::format(
+                     "It depends on build-id {}, which is neither applied nor in the store.",
+                     b.about.depends),
             held ? "" : "Install that payload as well.", {b.file, {}, {}, 0}));
     }
 }

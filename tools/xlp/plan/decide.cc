@@ -68,7 +68,7 @@ private:
         for (std::size_t i = kept_; i < host_.applied.size(); ++i)
             d_.findings.push_back(
                 warning("store.surplus", "It is applied, and the store does not have it.",
-                        "`xlp sync --prune' takes it out of effect.", where(host_.applied[i])));
+                        "`xlp sync --prune' reverts it.", where(host_.applied[i])));
     }
 
     // Build-ids that the first `n` payloads above what is kept stand for.
@@ -107,23 +107,22 @@ private:
             f.push_back(refusal(
                 "store.incomplete",
                 offer_.folder ? fmt::format(
-                    "Payloads are in the store that cannot be used ({}), so "
-                    "nothing is taken out of effect.",
-                    offer_.rejected.empty() ? "ambiguous or out of reach"
+                    "The store has payloads that cannot be used ({}), so nothing is reverted.",
+                    offer_.rejected.empty() ? "ambiguous or unreachable"
                                             : fmt::format("{}", fmt::join(offer_.rejected, ", ")))
-                              : std::string("The store has no folder for this hypervisor, or it "
-                                            "cannot be read, so nothing is taken out of effect."),
-                "Mend the store first; `xlp verify' says what is wrong with a payload."));
+                              : std::string("The store has no readable directory for this "
+                                            "hypervisor, so nothing is reverted."),
+                "Fix the store first; `xlp verify' says what is wrong with a payload."));
         const auto lost = minus(fixed_now(), fixed_with(rest));
         if (!lost.empty())
-            f.push_back(weaker(fmt::format("The host would be without the fix of {}.",
+            f.push_back(weaker(fmt::format("The host would lose the fix for {}.",
                                            printable(fmt::format("{}", fmt::join(lost, ", "))))));
         return f;
     }
 
     Finding weaker(std::string why) const {
         if (wishes_.prune || wishes_.downgrade)
-            return warning("store.weaker", why + " This was asked for.");
+            return warning("store.weaker", why + " This was requested.");
         return refusal("store.weaker", std::move(why),
                        "If this is what you want: `xlp sync --prune'.");
     }
@@ -131,9 +130,9 @@ private:
     void object_to_removal(const Installed& i, const Ids& covered, Findings& f) const {
         if (!i.known()) {
             f.push_back(refusal("store.unknown",
-                                "Another tool applied it, and xlp does not know what it is: it is "
-                                "in the way and will not be taken down.",
-                                "Revert and unload it by hand, then sync again.", where(i)));
+                                "Another tool applied it, and xlp cannot identify it: it is in the "
+                                "way, and xlp does not revert it.",
+                                "Revert and unload it manually, then sync again.", where(i)));
             return;
         }
         const Ids stands_for = claims_.of(i.about);
@@ -141,15 +140,14 @@ private:
             std::any_of(target_.begin() + static_cast<std::ptrdiff_t>(kept_), target_.end(),
                         [&](const Bundle* b) { return stands_for.count(b->about.build_id) > 0; });
         if (older && !wishes_.downgrade)
-            f.push_back(refusal("store.older",
-                                "It is in effect, and supersedes what the store would put in its "
-                                "place.",
-                                "If you want to go back: `xlp sync --downgrade'.", where(i)));
+            f.push_back(
+                refusal("store.older",
+                        "It is applied, and supersedes what the store would put in its place.",
+                        "To go back: `xlp sync --downgrade'.", where(i)));
         else if (!older && !covered.count(i.about.build_id) && !wishes_.prune)
             f.push_back(refusal("store.not-superseded",
-                                "It is in effect, and nothing in the store says that it supersedes "
-                                "it.",
-                                "If it is to go: `xlp sync --prune'.", where(i)));
+                                "It is applied, and nothing in the store supersedes it.",
+                                "To revert it: `xlp sync --prune'.", where(i)));
     }
 
     // The least of the target above kept_ that stands for all that is taken down.

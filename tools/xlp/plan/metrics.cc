@@ -35,7 +35,7 @@ struct Metrics {
 };
 
 void payloads(Metrics& m, const Stack& host) {
-    m.head("xlp_payload_applied", "Payloads in the hypervisor; 1 when in effect.");
+    m.head("xlp_payload_applied", "Payloads in the hypervisor; 1 when applied.");
     for (const auto* list : {&host.applied, &host.idle})
         for (const Installed& i : *list)
             m.text +=
@@ -44,7 +44,7 @@ void payloads(Metrics& m, const Stack& host) {
 }
 
 void advisories(Metrics& m, const Assessment& a) {
-    m.head("xlp_advisory_fixed", "1: this host is safe from it; 0: not; -1: nobody can tell.");
+    m.head("xlp_advisory_fixed", "1: this host is safe from it; 0: not; -1: unknown.");
     for (const Standing& s : a.standings)
         m.text += fmt::format("xlp_advisory_fixed{{advisory=\"{}\"}} {}\n", label(s.advisory),
                               s.state == Standing::State::safe      ? 1
@@ -57,30 +57,32 @@ void advisories(Metrics& m, const Assessment& a) {
 std::string prometheus(const Vitals& v) {
     Metrics m;
     const Assessment& a = v.assessment;
-    m.one("xlp_up", "Whether the hypervisor could be asked.", 1);
+    m.one("xlp_up", "Whether the hypervisor could be queried.", 1);
     m.head("xlp_xen_info", "The running hypervisor.");
     m.text += fmt::format("xlp_xen_info{{version=\"{}\",build_id=\"{}\"}} 1\n",
                           label(v.xen.version()), label(v.xen.build_id));
-    m.one("xlp_protected",
-          "1: all that the index asks for is in effect; 0: not; -1: nobody can tell.",
+    m.one("xlp_protected", "1: everything the index requires is applied; 0: not; -1: unknown.",
           a.is_protected ? int(*a.is_protected) : -1);
-    m.one("xlp_reboot_needed", "1: a fix needs another hypervisor.", int(!a.reboot.empty()));
-    m.one("xlp_store_errors", "Payloads of the store that cannot be used or not be reached.",
+    m.one("xlp_reboot_needed", "1: a fix needs a reboot into another hypervisor.",
+          int(!a.reboot.empty()));
+    m.one("xlp_store_errors", "Payloads in the store that cannot be used or reached.",
           v.store_errors);
-    m.one("xlp_crashed", "1: payloads are held back, since the host went down while on trial.",
+    m.one("xlp_crashed",
+          "1: payloads are held back because the host went down in their trial period.",
           int(v.crashed));
-    m.one("xlp_interrupted", "1: an operation did not end.", int(v.interrupted));
+    m.one("xlp_interrupted", "1: an operation did not finish.", int(v.interrupted));
     m.one("xlp_held", "Payloads that are held back.", v.held);
-    m.one("xlp_on_trial", "Payloads in effect that have not settled.", v.on_trial);
+    m.one("xlp_on_trial", "Applied payloads in their trial period.", v.on_trial);
     if (v.index) {
-        m.one("xlp_index_serial", "Serial of the index.", v.index->serial);
+        m.one("xlp_index_serial", "Serial number of the index.", v.index->serial);
         m.one("xlp_index_valid_until_timestamp_seconds", "When the index expires.",
               seconds_of(v.index->valid_until));
     }
     if (v.last_sync) {
-        m.one("xlp_last_sync_timestamp_seconds", "When the last sync ended.",
+        m.one("xlp_last_sync_timestamp_seconds", "When the last sync finished.",
               seconds_of(v.last_sync->when));
-        m.one("xlp_last_sync_result", "Its exit code; 0 is good.", v.last_sync->result);
+        m.one("xlp_last_sync_result", "Exit code of the last sync; 0 is success.",
+              v.last_sync->result);
     }
     payloads(m, v.stack);
     advisories(m, a);
@@ -89,7 +91,7 @@ std::string prometheus(const Vitals& v) {
 
 std::string prometheus_down() {
     Metrics m;
-    m.one("xlp_up", "Whether the hypervisor could be asked.", 0);
+    m.one("xlp_up", "Whether the hypervisor could be queried.", 0);
     return m.text;
 }
 

@@ -23,7 +23,7 @@ public:
             append(findings_, ok.error());
         if (bundle_.blob->bytes.size() > payload_limit)
             refuse("preflight.size",
-                   fmt::format("The payload has {} bytes; the hypervisor takes {}.",
+                   fmt::format("The payload has {} bytes; the hypervisor accepts {}.",
                                bundle_.blob->bytes.size(), payload_limit),
                    "Build it without debug sections.");
         hypervisor();
@@ -44,7 +44,7 @@ private:
         const std::string& wanted = bundle_.about.xen_build_id;
         if (host_.xen.build_id.empty())
             refuse("preflight.no-build-id",
-                   "The running hypervisor has no build-id, so no payload can fit it.",
+                   "The running hypervisor has no build-id, so no payload fits it.",
                    "Boot a Xen that was linked with --build-id.");
         else if (wanted.empty() && !before_4_14())
             refuse("preflight.no-xen-id",
@@ -56,14 +56,14 @@ private:
                 "preflight.other-xen",
                 fmt::format("The payload is for the hypervisor with build-id {}; this one is {}.",
                             wanted, host_.xen.build_id),
-                "Build or fetch the payload for the hypervisor that runs.");
+                "Build or download the payload for the running hypervisor.");
     }
 
     void contents() {
         const auto& object = bundle_.blob->object; // read_bundle() takes nothing else
         if (object->type() != ET_REL)
-            refuse("preflight.type", "The payload is a linked file, not an object.",
-                   "A payload comes from `xlp-build payload'.");
+            refuse("preflight.type", "The payload is a linked file, not an object file.",
+                   "Use a payload built by `xlp-build payload'.");
         const elf::Section* funcs = object->section(".livepatch.funcs");
         const bool hooks = std::any_of(
             object->sections().begin(), object->sections().end(),
@@ -75,12 +75,11 @@ private:
         const xen::Version version{host_.xen.major, host_.xen.minor, 0};
         for (const elf::Section& s : object->sections())
             if (s.name.starts_with(".livepatch.hooks.") && !xen::runs_hooks(version, s.name))
-                refuse(
-                    "preflight.hooks",
-                    fmt::format("Xen {} does not run the hooks in {}: a part of the fix would be "
-                                "missing.",
-                                host_.xen.version(), s.name),
-                    "Build it for this version of Xen.");
+                refuse("preflight.hooks",
+                       fmt::format(
+                           "Xen {} does not run the hooks in {}: part of the fix would be missing.",
+                           host_.xen.version(), s.name),
+                       "Build it for this version of Xen.");
         if (!funcs)
             return;
         append(findings_, replaces_init_code(*object, host_.init, at_));
@@ -92,7 +91,7 @@ private:
                    "Build it again.");
         else if (found != expected)
             refuse("preflight.records",
-                   fmt::format("The payload's function records have {} bytes; Xen {} takes {}.",
+                   fmt::format("The payload's function records have {} bytes; Xen {} expects {}.",
                                found, host_.xen.version(), expected),
                    "Build it for this version of Xen.");
     }
@@ -101,12 +100,13 @@ private:
         for (const Situation::Below& p : host_.payloads) {
             if (p.name == name_)
                 refuse("preflight.name-taken",
-                       fmt::format("A payload named {} is there already.", printable(name_)),
+                       fmt::format("A payload named {} is already loaded.", printable(name_)),
                        "Unload it, or rename the file.");
             else if (!p.build_id.empty() && p.build_id == bundle_.about.build_id)
-                refuse("preflight.there",
-                       fmt::format("This very payload is there already, as {}.", printable(p.name)),
-                       "`xlp apply' puts it into effect, if it is not.");
+                refuse(
+                    "preflight.there",
+                    fmt::format("This exact payload is already loaded, as {}.", printable(p.name)),
+                    "If it is not applied, use `xlp apply'.");
         }
     }
 
@@ -123,14 +123,14 @@ private:
         std::string what = bundle_.about.depends;
         for (const Situation::Below& p : host_.payloads)
             if (p.build_id == what)
-                what = printable(p.name) + (p.applied ? ", which is not on top" : ", not applied");
+                what = printable(p.name) + (p.applied ? ", which is not topmost" : ", not applied");
         if (what == host_.xen.build_id)
             what = "the bare hypervisor";
         refuse("preflight.order",
-               fmt::format("The payload stacks on {}; what is on top is {}.", what,
+               fmt::format("The payload depends on {}; the topmost is {}.", what,
                            top ? printable(top->name) : "the bare hypervisor"),
                "Apply what it depends on first, use replace for a cumulative payload, or --nodeps "
-               "if you know better.");
+               "to skip this check.");
     }
 
     const Bundle& bundle_;

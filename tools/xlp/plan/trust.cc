@@ -30,8 +30,8 @@ Findings check_signature(Bundle& b, const Trust& trust) {
     if (!b.signature_text) {
         if (trust.required())
             return {refusal("signature.missing",
-                            "The payload is not signed, and this host demands it: a trusted key "
-                            "is installed, or xlp.conf says so.",
+                            "The payload is not signed, and this host requires a signature: a "
+                            "trusted key is installed, or xlp.conf says so.",
                             "Have its publisher sign it (`xlp-build sign').", at)};
         return {note("signature.missing", "The payload is not signed.", {}, at)};
     }
