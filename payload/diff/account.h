@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The account of a patch: every function, datum, table and array of both programs, and what became
-// of it. What differs and ends nowhere is a refusal: no part of a fix is lost without a word.
+// The account of a patch: every function, variable, table and array of both programs, and how it is
+// handled. A difference that is not handled is a refusal: no part of a fix is lost silently.
 #pragma once
 
 #include "payload/diff/select.h"
@@ -14,17 +14,17 @@
 namespace xlp::diff {
 
 enum class Fate {
-    same,      // the hypervisor's own serves
-    line_only, // differs in line numbers alone
-    replaced,  // led to new code
+    same,      // the hypervisor's own is used
+    line_only, // differs only in line numbers
+    replaced,  // redirected to new code
     carried,   // in the payload
-    bound,     // defined anew; the hypervisor's own serves
+    bound,     // defined again; the hypervisor's own is used
     boot,      // boot-time code or data
     unused,    // new, and nothing that the payload holds uses it
-    removed,   // gone after the patch; what used it changed
+    removed,   // removed by the patch; its users changed
     hook,      // run when the payload is loaded, applied or reverted
-    left_out,  // keeps its old code, as was asked for
-    finding    // a warning or an error speaks of it
+    left_out,  // keeps its old code, as requested
+    finding    // a warning or an error covers it
 };
 std::string_view text(Fate);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What a reference of the payload's code is to be tied to: something that the payload carries, or
-// one symbol of the running hypervisor.
+// Resolves a reference in the payload's code: to something in the payload, or to one symbol of the
+// running hypervisor.
 #pragma once
 
 #include "payload/diff/program.h"

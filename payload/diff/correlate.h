@@ -11,12 +11,12 @@
 
 namespace xlp::diff {
 
-// What the user says: this name of the patched program ("toks", "toks.1") stands for that one of
-// the original.
+// A binding by the user: a name of the patched program ("toks", "toks.1") and the name in the
+// original that it corresponds to.
 struct Bound {
     std::string patched, original;
 
-    // Names may be given without the number that a compiler gives anew in each build.
+    // Names may omit the number that the compiler assigns differently in each build.
     bool is_for(std::string_view patched_name, std::string_view original_name) const;
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// x86-64 machine code as instructions, for people and for questions about branches. Whether two
-// pieces of code are equal is never asked here: Capstone 4.0.2 misreads some instructions that Xen
-// uses, and knows nothing of others. Those have a table of their own (odd.h), and what nobody can
-// read comes out as data, one byte at a time; decoding cannot fail.
+// x86-64 machine code as instructions, for display and for branch analysis. It is never used to
+// decide whether two pieces of code are equal: Capstone 4.0.2 misreads some instructions that Xen
+// uses, and does not know others. Those are in a separate table (odd.h), and undecodable bytes are
+// returned as data, one byte at a time; decoding cannot fail.
 #pragma once
 
 #include <cstddef>

@@ -22,7 +22,7 @@ enum class Cause {
     image          // most functions do not exist in this hypervisor
 };
 
-// "another compiler": for messages.
+// "a different compiler": for messages.
 std::string_view text(Cause);
 
 struct Diagnosis {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Is the code in the hypervisor what our compile of the original source says it is? Each function
-// and datum of the original object is held against the linked image: bytes must be equal, and each
-// reference must lead, in the image, to the very thing that it means in the object. Equality is
-// decided here alone, on bytes; docs/matching.md has the rules and what was measured.
+// and variable of the original object is compared with the linked image: bytes must be equal, and
+// each reference must point, in the image, to exactly what it refers to in the object. Equality is
+// decided only here, on bytes; docs/matching.md has the rules and the measurements.
 #pragma once
 
 #include "payload/atom/module.h"

@@ -23,8 +23,8 @@ public:
 
     // What Xen would do with a payload on top of those below.
     load::Verdict load(View payload, const std::string& name) const;
-    // As above, for a payload that follows another which is not at hand: that it does is taken for
-    // granted.
+    // As above, for a payload that depends on another one that is not available: that dependency is
+    // assumed to be satisfied.
     load::Verdict load_above_unknown(View payload, const std::string& name) const;
     // Puts a payload on top, as applied. One that is not good stays out: the errors are what its
     // verdict found, and load.stack.below.

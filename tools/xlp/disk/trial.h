@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// The record of what is on trial: written before new code goes into effect, removed when the code
-// has proved itself (`xlp settle`) or the host shut down cleanly. One that another boot left says
-// that the host went down, and under which payloads (holds.h).
+// The record of payloads in their trial period: written before new code is applied, removed when
+// the period ends (`xlp settle`) or the host shuts down cleanly. A record from an earlier boot
+// means that the host went down, and with which payloads (holds.h).
 #pragma once
 
 #include "payload/base/result.h"
@@ -23,19 +23,19 @@ struct TrialRecord {
     std::string boot, xen, operation, when; // `xen`: the hypervisor's build-id
     Nanoseconds since{0};                   // of this boot's clock: when the last one was added
     std::vector<OnTrial> payloads;
-    bool damaged = false; // the file cannot be understood: nobody knows what was on trial
+    bool damaged = false; // the file cannot be parsed: what was in its trial period is unknown
 };
 
 class Trial {
 public:
     explicit Trial(Paths paths) : paths_(std::move(paths)) {}
 
-    // Adds payloads that are about to be put into effect. On disk, synced, when it returns.
+    // Adds payloads that are about to be applied. On disk, synced, when it returns.
     Result<void> begin(const std::string& operation, const std::string& xen,
                        const std::vector<OnTrial>&, Nanoseconds now) const;
-    // Takes out what is not in effect after all.
+    // Removes what was not applied after all.
     Result<void> keep_applied(const Snapshot& host) const;
-    // All have proved themselves. A record of another boot stays.
+    // Ends the trial period of all. A record from another boot stays.
     Result<void> settle() const;
 
     Result<std::optional<TrialRecord>> current() const; // of this boot

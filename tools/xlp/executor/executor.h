@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Carries a plan out so that the host ends as planned or as it was before, whatever fails: a
-// journal is written first, a failure rolls back, and what a killed xlp left is repaired by the
-// next one. What goes into effect is on trial (trial.h), and is taken out again where the
-// operator's health checks object. The caller holds the host's lock.
+// Executes a plan so that the host ends as planned or as it was before, whatever fails: a journal
+// is written first, a failure rolls back, and the next xlp repairs what a killed one left. What is
+// applied gets a trial period (trial.h), and is reverted if the operator's health checks fail. The
+// caller holds the host's lock.
 #pragma once
 
 #include "payload/base/result.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Single steps on a host, with all that belongs to each: what xlp remembers is kept up, and the
-// trail says what was done, for an undoing as well as for what was asked for.
+// Single steps on a host, with the bookkeeping for each: xlp's records are updated and the audit
+// trail gets an entry, for undo steps as well as for requested ones.
 #pragma once
 
 #include "payload/base/result.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Is this host protected? What runs, held against what the index of its build asks for and what the
-// store has. Pure.
+// Is this host protected? Compares what is applied with what the index for its build requires and
+// what the store has. Pure.
 #pragma once
 
 #include "payload/manifest/index.h"
@@ -24,27 +24,27 @@ struct Standing {
 const char* to_string(Standing::State);
 
 struct Evidence {
-    const manifest::Index* index = nullptr; // null: none that is to be believed
-    bool current = false;                   // it is valid still
-    std::vector<const Bundle*> target = {}; // what the store would put into effect (choose.h)
+    const manifest::Index* index = nullptr; // null: there is no trustworthy one
+    bool current = false;                   // it has not expired
+    std::vector<const Bundle*> target = {}; // what the store would apply (choose.h)
     std::vector<const Bundle*> unreachable = {};
-    std::size_t rejected = 0; // files of the store that could not be taken
+    std::size_t rejected = 0; // files in the store that cannot be used
     bool ambiguous = false;
 };
 
 struct Assessment {
-    // Yes: everything that the index asks for is in effect, and nothing in the store is in doubt.
-    // Nothing: nobody can tell.
+    // Yes: everything that the index requires is applied, and nothing in the store is in doubt.
+    // No value: unknown.
     std::optional<bool> is_protected;
     std::vector<Standing> standings; // by advisory
-    std::vector<std::string> fixed;  // advisories, by the payloads in effect
+    std::vector<std::string> fixed;  // advisories, by the applied payloads
     std::vector<std::string> fixed_cves;
-    std::vector<std::string> open;      // advisories that a payload, or a reboot, would mend
+    std::vector<std::string> open;      // advisories that a payload, or a reboot, would fix
     std::vector<std::string> reboot;    // of these, those that need another hypervisor
-    std::vector<const Bundle*> missing; // chosen from the store, and not in effect
-    std::vector<std::string> elsewhere; // advisories that the store knows for other hypervisors
-                                        // only: whether they concern this one is not known
-    std::vector<std::string> doubts;    // why nobody can tell: whole sentences
+    std::vector<const Bundle*> missing; // chosen from the store, but not applied
+    std::vector<std::string> elsewhere; // advisories that the store has only for other
+                                        // hypervisors: whether they affect this one is unknown
+    std::vector<std::string> doubts;    // why the status is unknown: whole sentences
     const Standing* find(const std::string& advisory) const;
 };
 

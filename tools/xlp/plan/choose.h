@@ -23,7 +23,7 @@ struct Offer {
     bool whole() const { return folder && rejected.empty(); }
 };
 
-// Build-ids of what stands for what: a payload's `supersedes`, and what those supersede in turn.
+// Which build-ids supersede which: a payload's `supersedes`, and what those supersede in turn.
 class Claims {
 public:
     void add(const manifest::Manifest& m);
@@ -36,7 +36,7 @@ private:
 
 struct Choice {
     std::vector<const Bundle*> chain; // bottom first; the candidates must outlive it
-    bool ambiguous = false;           // it ends where nobody says how to go on
+    bool ambiguous = false;           // it ends where the next payload is ambiguous
     std::vector<const Bundle*> unreachable;
     Findings findings; // store.ambiguous, store.unreachable
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// From what should be in effect and what is to the operations that lead there. Pure: nothing is
-// asked or changed.
+// Computes the operations that lead from what is applied to what should be. Pure: it queries and
+// changes nothing.
 //
-// A host is never weakened by it: what is in effect is taken out only when the store is whole and
-// something that contains its fixes takes its place, unless an explicit word says otherwise.
+// It never weakens a host: a payload is reverted only if the store is complete and another payload
+// that contains its fixes replaces it, unless an explicit option says otherwise.
 #pragma once
 
 #include "payload/base/result.h"
@@ -17,14 +17,14 @@
 namespace xlp::host {
 
 struct Wishes {
-    bool prune = false;     // an explicit word: take out of effect what the store does not have
-    bool downgrade = false; // another: go back to what a running payload supersedes
-    bool replace = true;    // exchange a whole stack in one step; else revert it one by one
+    bool prune = false;     // explicit option: revert what the store does not have
+    bool downgrade = false; // explicit option: go back to what an applied payload supersedes
+    bool replace = true;    // replace a whole stack in one step; else revert it one by one
 };
 
 struct Decision {
-    // One after the other, each as a whole or not at all; the host is at no less after each. None:
-    // nothing is to be done.
+    // Run in order, each completely or not at all; none leaves the host weaker. None: there is
+    // nothing to do.
     std::vector<Plan> stages;
     Findings findings; // store.*: why nothing is done, or what is done against the rule
 };

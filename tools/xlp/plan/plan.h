@@ -75,8 +75,8 @@ struct Plan {
     std::string operation; // the verb
     std::vector<Step> steps;
     bool guard_needed = false; // nothing may start without the record of the trial (trial.h)
-    // An operator's own revert or unload: it must work in any state, and what an interrupted
-    // operation left is in his hands from then on.
+    // An operator's own revert or unload: it must work in any state, and it cancels the repair of
+    // an interrupted operation.
     bool takes_over = false;
     bool force = false; // begin although it could not be undone
     // The bytes of payloads that another tool uploaded, where they are known.
@@ -89,10 +89,10 @@ struct Plan {
     // A single step is atomic in the hypervisor; `replace` is not quite (facts: xen's
     // livepatch_do_action reverts one by one).
     bool atomic() const;
-    bool applies() const; // some step puts new code into effect
+    bool applies() const; // some step applies new code
     // The payloads of this host that the plan may change.
     std::set<std::string> touches(const Snapshot& host) const;
-    // Those that it takes out of effect, or out of the host, before the commit point.
+    // Those that it reverts or unloads before the commit point.
     std::set<std::string> takes_down(const Snapshot& host) const;
 };
 
