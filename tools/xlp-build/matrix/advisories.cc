@@ -52,11 +52,10 @@ void take_patches(MatrixCase& c, const BranchFix& fix, const AdvisoryRecipe& r,
         if (!bytes)
             append(faults, bytes.error());
         else if (sha256_hex(*bytes) != p.sha256)
-            faults.push_back(bad_input("matrix.patches",
-                                       fmt::format("This is not the patch of {} that was "
-                                                   "published: its hash differs.",
-                                                   r.id()),
-                                       "Get it once more.", {path.string(), {}, {}, 0}));
+            faults.push_back(bad_input(
+                "matrix.patches",
+                fmt::format("This is not the published patch for {}: its hash differs.", r.id()),
+                "Download it again.", {path.string(), {}, {}, 0}));
         else
             c.recipe->patches.push_back(path);
     }
@@ -72,7 +71,7 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     c.xtf = r.xtf;
     auto found = r.branches.find(b.branch);
     if (!r.touches_hypervisor()) {
-        decide(c, "not affected", "The advisory does not concern the hypervisor.");
+        decide(c, "not affected", "The advisory does not affect the hypervisor.");
         return c;
     }
     if (concerns(r, "arm") && !concerns(r, "x86")) {
@@ -80,7 +79,7 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
         return c;
     }
     if (found == r.branches.end()) {
-        decide(c, "nothing known", fmt::format("The recipe says nothing of {}.", b.branch));
+        decide(c, "nothing known", fmt::format("The recipe does not mention {}.", b.branch));
         return c;
     }
     const BranchFix& fix = found->second;
@@ -89,7 +88,7 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
         return c;
     }
     if (!fix.fixed_in.empty() && at_least(b.version, fix.fixed_in)) {
-        decide(c, "fixed", fmt::format("Xen {} has it since {}.", b.version, fix.fixed_in));
+        decide(c, "fixed", fmt::format("Xen {} has the fix since {}.", b.version, fix.fixed_in));
         return c;
     }
     c.recipe = PatchRecipe{};
@@ -114,12 +113,12 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
         take_patches(c, fix, r, patches, faults);
     } else {
         auto line = r.branch_lines.find(b.branch);
-        faults.push_back(
-            bad_input("matrix.patches",
-                      fmt::format("{} is fixed on {} by {}, and the text of these is not there.",
-                                  r.id(), b.branch, fix.commits.empty() ? "patches" : "commits"),
-                      "Name a clone of xen.git with --git, or a folder of patches with --patches.",
-                      {r.file.string(), {}, {}, line == r.branch_lines.end() ? 1 : line->second}));
+        faults.push_back(bad_input(
+            "matrix.patches",
+            fmt::format("{} is fixed on {} by {}, but their text is not available.", r.id(),
+                        b.branch, fix.commits.empty() ? "patches" : "commits"),
+            "Specify a clone of xen.git with --git, or a directory of patches with --patches.",
+            {r.file.string(), {}, {}, line == r.branch_lines.end() ? 1 : line->second}));
     }
     return c;
 }

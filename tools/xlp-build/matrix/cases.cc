@@ -34,10 +34,10 @@ std::string revision(const std::string& text) {
 }
 
 Finding bad_list(const fs::path& list, unsigned line, std::string why) {
-    return bad_input("matrix.list", std::move(why),
-                     "The list has columns branch, xsa and commits_in_order, named in its first "
-                     "line.",
-                     {list.string(), {}, {}, line});
+    return bad_input(
+        "matrix.list", std::move(why),
+        "The list needs columns branch, xsa and commits_in_order, named in its first line.",
+        {list.string(), {}, {}, line});
 }
 
 } // namespace
@@ -100,9 +100,9 @@ Result<std::string> Clone::git(std::vector<std::string> arguments, const fs::pat
         return fail(outcome);
     if (!outcome->ok())
         return fail(bad_input("matrix.revision",
-                              fmt::format("git {} says: {}", c.argv[3],
+                              fmt::format("git {} failed: {}", c.argv[3],
                                           outcome->err.empty() ? "nothing" : outcome->err),
-                              "Check that the clone is one of Xen and has the branch.",
+                              "Check that it is a clone of Xen and has the branch.",
                               {folder_.string(), {}, {}, 0}));
     return std::move(outcome->out);
 }
@@ -110,10 +110,9 @@ Result<std::string> Clone::git(std::vector<std::string> arguments, const fs::pat
 Result<std::string> Clone::resolve(const std::string& revision) const {
     auto id = git({"rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"});
     if (!id)
-        return fail(bad_input("matrix.revision",
-                              fmt::format("The clone has no commit `{}'.", revision),
-                              "Check that the clone is one of Xen and has the branch.",
-                              {folder_.string(), {}, {}, 0}));
+        return fail(bad_input(
+            "matrix.revision", fmt::format("The clone has no commit `{}'.", revision),
+            "Check that it is a clone of Xen and has the branch.", {folder_.string(), {}, {}, 0}));
     return words(*id).front();
 }
 

@@ -83,7 +83,7 @@ Result<void> prepare_recipe(CaseInputs& p, const PatchRecipe& r, const MatrixSet
     if (!outcome->ok())
         return fail(environment(
             "matrix.probe", "The recipe's probe does not compile: " + outcome->err,
-            "Probes take libxen-dev's headers at the most.", {r.probe.string(), {}, {}, 0}));
+            "Probes may use only libxen-dev's headers.", {r.probe.string(), {}, {}, 0}));
     return {};
 }
 

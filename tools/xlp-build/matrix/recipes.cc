@@ -23,7 +23,7 @@ Result<Json> read_document(const fs::path& file, const char* code) {
         return fail(text);
     Json document = Json::parse(*text, nullptr, false);
     if (!document.is_object())
-        return fail(bad_input(code, "This is no JSON object.", {}, {file.string(), {}, {}, 0}));
+        return fail(bad_input(code, "This is not a JSON object.", {}, {file.string(), {}, {}, 0}));
     return document;
 }
 
@@ -90,13 +90,14 @@ Result<Branches> read_branches(const fs::path& list,
     auto entries = document->find("list");
     if (entries == document->end() || !entries->is_array())
         return fail(bad_input("matrix.branches", "It has no `list' of branches.",
-                              "ci/README.md has the form.", {list.string(), {}, {}, 0}));
+                              "ci/README.md describes the format.", {list.string(), {}, {}, 0}));
     Branches branches;
     for (const Json& b : *entries) {
         const std::string name = b.is_object() ? text(b, "name") : std::string();
         if (name.empty())
             return fail(bad_input("matrix.branches", "A branch has no name.",
-                                  "ci/README.md has the form.", {list.string(), {}, {}, 0}));
+                                  "ci/README.md describes the format.",
+                                  {list.string(), {}, {}, 0}));
         if (!b.contains("files"))
             continue;
         const bool named = folders.contains(name);
@@ -108,12 +109,12 @@ Result<Branches> read_branches(const fs::path& list,
         if (lacking.empty())
             branches.emplace(name, std::move(base));
         else if (named)
-            return fail(
-                bad_input("matrix.branches",
-                          fmt::format("The folder of branch {} lacks what the list names: {}.",
-                                      name, lacking),
-                          "scripts/fetch-xen makes such a folder for Debian's Xen.",
-                          {home.string(), {}, {}, 0}));
+            return fail(bad_input(
+                "matrix.branches",
+                fmt::format("The directory of branch {} lacks files that the list names: {}.", name,
+                            lacking),
+                "scripts/fetch-xen creates such a directory for Debian's Xen.",
+                {home.string(), {}, {}, 0}));
     }
     return branches;
 }
@@ -135,18 +136,18 @@ Result<MatrixCase> read_recipe(const fs::path& folder, const Branches& branches)
         c.name = fs::absolute(folder / ".").parent_path().filename();
     auto branch = branches.find(c.branch);
     if (branch == branches.end())
-        return bad(fmt::format("The files of its branch `{}' are not known.", c.branch),
-                   "Name the list of branches with --branches, and a folder that has the branch's "
-                   "files with --xen.");
+        return bad(fmt::format("The files for its branch `{}' are unknown.", c.branch),
+                   "Specify the list of branches with --branches, and a directory with the "
+                   "branch's files with --xen.");
     if (!texts(d, "needs").empty())
-        return bad("It needs other recipes applied below it; a matrix tries each alone.",
-                   "Build it with xlp-build payload --below, and try the stack with xlp-qa run.");
+        return bad("It needs other recipes applied below it; a matrix tests each recipe alone.",
+                   "Build it with xlp-build payload --below, and test the stack with xlp-qa run.");
     PatchRecipe r;
     r.hypervisor = branch->second;
     for (const std::string& patch : texts(d, "patches"))
         r.patches.push_back(folder / patch);
     if (r.patches.empty())
-        return bad("It names no patches.", "xen-patches/README.md has the form.");
+        return bad("It names no patches.", "xen-patches/README.md describes the format.");
     if (const std::string advisory = text(d, "advisory"); !advisory.empty())
         r.words.insert(r.words.end(), {"--advisory", advisory});
     for (const std::string& cve : texts(d, "cve"))

@@ -202,7 +202,7 @@ Result<void> prove(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
         return ok;
     if (recipe && !recipe->log.empty() && row.nested == "passed")
         if (auto text = read_text(serial); !text || text->find(recipe->log) == text->npos)
-            row.nested = fmt::format("failed: nothing logged like {}", recipe->log);
+            row.nested = fmt::format("failed: no log line matches {}", recipe->log);
     return {};
 }
 
@@ -267,7 +267,7 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
         if (*has) {
             row.verdict = "fixed";
             row.codes.clear();
-            row.why = "The source of this base has the fix: it can be taken out again.";
+            row.why = "The source of this base already has the fix: the patch reverse-applies.";
         }
     }
     const bool can_try =

@@ -113,7 +113,7 @@ Result<std::vector<MatrixRow>> merge_tables(const std::vector<fs::path>& folders
     Findings faults;
     auto fault = [&](const fs::path& file, std::string why) {
         faults.push_back(bad_input("matrix.merge", std::move(why),
-                                   "Merge folders that `xlp-build matrix --shard' filled.",
+                                   "Merge directories that `xlp-build matrix --shard' wrote.",
                                    {file.string(), {}, {}, 0}));
     };
     for (const fs::path& folder : folders) {
@@ -125,13 +125,13 @@ Result<std::vector<MatrixRow>> merge_tables(const std::vector<fs::path>& folders
         }
         const Json table = Json::parse(*text, nullptr, false);
         if (!table.is_array()) {
-            fault(file, "This is no table.");
+            fault(file, "This is not a results table.");
             continue;
         }
         for (const Json& j : table) {
             const std::string id = row_from_json(j).about.id();
             if (auto [it, fresh] = cells.emplace(id, j); !fresh && it->second != j)
-                fault(file, fmt::format("Of {} it says something else than another.", id));
+                fault(file, fmt::format("It disagrees with another table about {}.", id));
         }
     }
     if (!faults.empty())

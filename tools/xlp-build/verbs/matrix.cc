@@ -49,9 +49,8 @@ Result<fs::path> find_qa(const fs::path& ourselves) {
         if (const fs::path p = (ourselves.parent_path() / way).lexically_normal();
             access(p.c_str(), X_OK) == 0)
             return p;
-    return fail(environment("matrix.no-qa", "xlp-qa is not found beside xlp-build.",
-                            "Build or install it, or leave --kernel out: then the payloads are "
-                            "only built."));
+    return fail(environment("matrix.no-qa", "xlp-qa was not found next to xlp-build.",
+                            "Build or install it, or omit --kernel to only build the payloads."));
 }
 
 Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Output& out) {
@@ -83,9 +82,9 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
     };
     fs::create_directories(s.output, error);
     if (error)
-        return fail(environment("file.unwritable",
-                                fmt::format("The folder cannot be made: {}.", error.message()),
-                                "Give another one with -o.", {s.output.string(), {}, {}, 0}));
+        return fail(environment(
+            "file.unwritable", fmt::format("The directory cannot be created: {}.", error.message()),
+            "Specify another one with -o.", {s.output.string(), {}, {}, 0}));
     return s;
 }
 
@@ -137,8 +136,9 @@ Result<std::vector<MatrixCase>> cases_given(const po::variables_map& vm) {
         if (!more)
             return more;
         if (!vm.count("git"))
-            return fail(bad_input("matrix.no-git", "A list's fixes are commits of a clone.",
-                                  "Name one of xen.git with --git.", {given, {}, {}, 0}));
+            return fail(bad_input("matrix.no-git",
+                                  "The fixes in a list are commits in a clone of xen.git.",
+                                  "Specify the clone with --git.", {given, {}, {}, 0}));
         cases.insert(cases.end(), more->begin(), more->end());
     }
     return cases;
@@ -241,11 +241,10 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
         return merge(given, text(vm, "output"), out);
     }
     if (vm.count("shard") && (vm.count("chain") || vm.count("cumulative")))
-        return fail(
-            wrong_usage("--chain and --cumulative need all payloads of a base, and a shard has "
-                        "a part of them.",
-                        "Merge the shards, and run the matrix once more on the merged folder: "
-                        "what is there is not built again."));
+        return fail(wrong_usage("--chain and --cumulative need all payloads of a base, but a shard "
+                                "builds only some of them.",
+                                "Merge the shards, then run the matrix again on the merged "
+                                "directory: existing results are reused."));
     auto cases = cases_of(vm);
     if (!cases)
         return fail(cases);
@@ -283,7 +282,7 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
                 refusal("matrix.failed",
                         fmt::format("{}: {}{} {}", r.about.id(), r.verdict,
                                     r.nested.empty() ? "." : ", " + r.nested + ".", r.why),
-                        "See the files in its folder.",
+                        "See the files in its directory.",
                         {(settings->output / r.about.id()).string(), {}, {}, 0}));
     }
     out.text(total(rows));
@@ -296,48 +295,49 @@ cli::Verb matrix_verb() {
     cli::Verb v;
     v.name = "matrix";
     v.arguments = "RECIPE|LIST... -o DIR [--base NAME...] [--branches FILE] [--git DIR]";
-    v.summary = "build every recipe, or every fix of a list on its base, and try each";
+    v.summary = "build and test every recipe, or every fix of a list on its base";
     v.positional = {"list..."};
     const auto list = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
-    v.options.add_options()("list", list()->required(),
-                            "")("branches", one()->value_name("FILE"),
-                                "for recipes: the branches and their files (ci/branches.json)")(
+    v.options.add_options()("list", list()->required(), "")(
+        "branches", one()->value_name("FILE"),
+        "for recipes: the list of branches and their files (ci/branches.json)")(
         "xen", list()->value_name("[BRANCH=]DIR"),
-        "the folder with a branch's files, as scripts/fetch-xen makes one (default: beside the "
+        "directory with a branch's files, such as scripts/fetch-xen creates (default: next to the "
         "list of branches; repeatable)")("git", one()->value_name("DIR"),
-                                         "for lists: a clone of xen.git; only read")(
+                                         "for lists: a clone of xen.git; never modified")(
         "output,o", one()->required()->value_name("DIR"),
-        "results: index.html, junit.xml, atlas.md, table.{json,csv,md}, and a folder for each fix. "
-        "What is there and has the same "
-        "inputs is not done again")("base", list()->value_name("NAME|DIR"),
-                                    "for recipes of advisories (xsa-NNN.json, or a folder of "
-                                    "them): the bases to build each for "
-                                    "(repeatable)")(
-        "patches", one()->value_name("DIR"),
-        "the patches as published, instead of --git; checked by hash")(
+        "results: index.html, junit.xml, atlas.md, table.{json,csv,md}, and a directory for each "
+        "fix. "
+        "Results with the same inputs are reused")(
+        "base", list()->value_name("NAME|DIR"),
+        "for advisory recipes (xsa-NNN.json, or a directory of them): a base to build each for "
+        "(repeatable)")("patches", one()->value_name("DIR"),
+                        "directory of the patches as published, instead of --git; checked by hash")(
         "chain", "also build each payload on top of those before it, in the order given")(
-        "cumulative", "also build one payload of all fixes of a base, which supersedes the others")(
+        "cumulative",
+        "also build one payload with all fixes for a base, which supersedes the others")(
         "published", list()->value_name("DIR|PAYLOAD"),
-        "payloads published before, which the cumulative one supersedes, too (repeatable)")(
-        "prove", "with --base: xlp-qa tries each payload where the base has a kernel")(
+        "earlier payloads that the cumulative one also supersedes (repeatable)")(
+        "prove", "with --base: test each payload with xlp-qa if the base has a kernel")(
         "xtf", one()->value_name("DIR"),
         "a built XTF: xlp-qa also runs the tests that a recipe names, before, with and after the "
         "payload")("xen-args", one()->value_name("TEXT"),
                    "added to the hypervisor's command line in nested runs: hvm_fep")(
         "shard", one()->value_name("I/N"),
-        "do only the I-th of N parts; `matrix merge DIR... -o DIR' puts them together")(
+        "do only the I-th of N parts; `matrix merge DIR... -o DIR' combines them")(
         "launcher", one()->default_value("")->value_name("CMD"),
-        "put before each compilation: ccache, distcc")(
+        "prefix for each compiler command: ccache, distcc")(
         "kernel", one()->value_name("FILE"),
-        "dom0 kernel; with it, xlp-qa tries each payload (a branch's files may name one)")(
+        "dom0 kernel; if given, xlp-qa tests each payload (a branch's files may include one)")(
         "config", list()->value_name("[BRANCH=]FILE"),
-        "the hypervisors' configuration (default: Xen's own, with live patching; repeatable)")(
-        "only", list()->value_name("NAME"), "a branch, a fix (xsa480) or both (4.17/xsa480)")(
+        "the hypervisor's configuration (default: Xen's own, with live patching; repeatable)")(
+        "only", list()->value_name("NAME"),
+        "only this branch, fix (xsa480), or both (4.17/xsa480)")(
         "cc", one()->default_value("gcc")->value_name("CC"), "the compiler")(
         "jobs,j", po::value<unsigned>()->default_value(1)->value_name("N"),
-        "fixes at a time; each compiles on all processors")("cache", one()->value_name("DIR"),
-                                                            "default: ~/.cache/xlp");
+        "number of fixes in parallel; each compiles on all CPUs")("cache", one()->value_name("DIR"),
+                                                                  "default: ~/.cache/xlp");
     v.examples =
         "  xlp-build matrix xen-patches/recipes --base debian-12 --git xen.git --shard 1/2 -o a\n"
         "  xlp-build matrix xen-patches/recipes --base debian-12 --patches xsas --cumulative -o a\n"

@@ -40,7 +40,7 @@ std::string fault_of_life(const Outcome& o) {
 } // namespace
 
 const char* to_string(Proof p) {
-    constexpr const char* words[] = {"closed",  "open",         "no hole without it",
+    constexpr const char* words[] = {"closed",  "open",         "not vulnerable without it",
                                      "skipped", "not testable", "unclear"};
     return words[static_cast<int>(p)];
 }

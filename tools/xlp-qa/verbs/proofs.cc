@@ -67,7 +67,7 @@ Findings findings_of(const std::vector<XtfProof>& proofs) {
         if (p.proof == Proof::open)
             f.push_back(refusal(
                 "qa.xtf-open",
-                fmt::format("With the payload applied, the test says: {}.", word(p.applied)), {},
+                fmt::format("With the payload applied, the test reports {}.", word(p.applied)), {},
                 where));
         else if (p.proof != Proof::closed)
             f.push_back(warning("qa.xtf-no-proof",

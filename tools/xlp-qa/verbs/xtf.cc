@@ -55,7 +55,8 @@ Result<void> xtf(const po::variables_map& vm, const Output& out, Json& doc, Find
                  int cancel) {
     const std::vector<std::string> wanted = cli::strings(vm, "test");
     if (wanted.empty() != (vm.count("all") > 0))
-        return fail(wrong_usage("Which tests?", "Give --all, or --test NAME[:ENV]."));
+        return fail(
+            wrong_usage("No tests were specified.", "Specify --all, or --test NAME[:ENV]."));
     auto tests = find_xtf_tests(cli::text(vm, "xtf"), wanted);
     if (!tests)
         return fail(tests);
