@@ -63,7 +63,7 @@ struct PayloadSpec {
     bool preapply = false;    // has such a hook
     std::string function = "do_xen_version";
     std::uint64_t old_address = 0; // of that function, in its record
-    std::string omit = {}; // a section to leave out
+    std::string omit = {};         // a section to leave out
 };
 
 // A loadable ELF object.

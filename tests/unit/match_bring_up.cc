@@ -37,10 +37,11 @@ protected:
 } // namespace
 
 TEST_F(BringUp, TableOfACpuVendor) {
-    EXPECT_THAT(found("noinline int init_one(int x) { return work(x); }\n"
-                      "int (*const one_cpu_dev[])(int) = { init_one };",
-                      {"init_one", "work"}),
-                ElementsAre(testing::Pair("init_one", "one_cpu_dev"), testing::Pair("work", "init_one")));
+    EXPECT_THAT(
+        found("noinline int init_one(int x) { return work(x); }\n"
+              "int (*const one_cpu_dev[])(int) = { init_one };",
+              {"init_one", "work"}),
+        ElementsAre(testing::Pair("init_one", "one_cpu_dev"), testing::Pair("work", "init_one")));
 }
 
 TEST_F(BringUp, CalledByTheStartOfACpuAndByBootCode) {

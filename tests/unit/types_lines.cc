@@ -8,24 +8,24 @@ namespace xlp::types::test {
 
 namespace {
 const char* const lines_source = "void sink(int);\n"
-                           "static inline void inner(int n)\n"
-                           "{\n"
-                           "    sink(n);\n"
-                           "}\n"
-                           "static inline void middle(int n)\n"
-                           "{\n"
-                           "    inner(n + 1);\n"
-                           "    inner(n + 2);\n"
-                           "}\n"
-                           "void outer(int n)\n"
-                           "{\n"
-                           "    middle(n);\n"
-                           "    sink(9);\n"
-                           "}\n"
-                           "void second(int n)\n"
-                           "{\n"
-                           "    sink(n + 7);\n"
-                           "}\n";
+                                 "static inline void inner(int n)\n"
+                                 "{\n"
+                                 "    sink(n);\n"
+                                 "}\n"
+                                 "static inline void middle(int n)\n"
+                                 "{\n"
+                                 "    inner(n + 1);\n"
+                                 "    inner(n + 2);\n"
+                                 "}\n"
+                                 "void outer(int n)\n"
+                                 "{\n"
+                                 "    middle(n);\n"
+                                 "    sink(9);\n"
+                                 "}\n"
+                                 "void second(int n)\n"
+                                 "{\n"
+                                 "    sink(n + 7);\n"
+                                 "}\n";
 
 // Offsets of the calls in a function's section, by its relocations.
 std::vector<std::uint64_t> calls(const elf::Object& object, const elf::Section& section) {

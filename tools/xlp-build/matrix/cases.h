@@ -54,7 +54,7 @@ struct MatrixCase {
     // a revision whose history is in it, empty if none is known.
     std::vector<std::string> before{};
     std::string built_from{};
-    std::vector<std::string> xtf{};   // tests of XTF that show the hole
+    std::vector<std::string> xtf{}; // tests of XTF that show the hole
 
     std::string id() const { return branch + "/" + name; }
 };

@@ -21,9 +21,9 @@ struct Situation {
         std::string name, build_id; // the id is empty when nobody knows it
         bool applied = false;
     };
-    std::vector<Below> payloads; // applied ones in the order of their application
-    bool order_known = true;     // false: another tool applied something unknown
-    bool nodeps = false;         // the dependency within the stack is not to be checked
+    std::vector<Below> payloads;       // applied ones in the order of their application
+    bool order_known = true;           // false: another tool applied something unknown
+    bool nodeps = false;               // the dependency within the stack is not to be checked
     std::optional<InitCode> init = {}; // nothing where dom0 cannot tell
 };
 
