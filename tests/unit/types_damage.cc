@@ -10,7 +10,7 @@
 namespace xlp::types::test {
 
 namespace {
-const char* const source =
+const char* const undamaged =
     "struct b; typedef struct { int x; union { long l; char c[8]; }; } t;\n"
     "struct a { struct b *b; t t; unsigned f : 3; enum { A, B } e; int (*op)(struct b *, ...); };\n"
     "struct b { struct a a[3]; struct b *next; } object;\n"
@@ -39,7 +39,7 @@ Result<elf::Object> damaged(const elf::Object& object, std::mt19937& random, con
 
 TEST(TypesDamage, BytesOfEachSection) {
     for (const char* flags : {"-O2 -g -ffunction-sections", "-O2 -g -gdwarf-3"}) {
-        const elf::Object good = compile(source, flags);
+        const elf::Object good = compile(undamaged, flags);
         std::mt19937 random(1);
         for (const elf::Section& s : good.sections()) {
             if (!s.name.starts_with(".debug_") && !s.name.starts_with(".rela.debug_"))
@@ -52,7 +52,7 @@ TEST(TypesDamage, BytesOfEachSection) {
 }
 
 TEST(TypesDamage, NoTreeIsAnError) {
-    const elf::Object good = compile(source);
+    const elf::Object good = compile(undamaged);
     Bytes bytes(good.bytes().begin(), good.bytes().end());
     const elf::Section* s = good.section(".debug_info");
     const auto start = static_cast<std::size_t>(s->bytes.data() - good.bytes().data());

@@ -10,9 +10,10 @@
 #include <fmt/format.h>
 
 namespace xlp::host {
-namespace {
 
 using Kind = Step::Kind;
+
+namespace {
 
 std::vector<std::string> applied_by(const Plan& plan) {
     std::vector<std::string> names;

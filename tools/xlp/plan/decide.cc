@@ -12,7 +12,6 @@
 namespace xlp::host {
 namespace {
 
-using Kind = Step::Kind;
 using Ids = std::set<std::string>;
 
 Where where(const Installed& i) {
@@ -175,7 +174,9 @@ private:
         return d_.stages.back();
     }
 
-    static void step(Plan& p, Kind k, const std::string& name) { p.steps.push_back({k, name}); }
+    static void step(Plan& p, Step::Kind k, const std::string& name) {
+        p.steps.push_back({k, name});
+    }
 
     bool taken(const std::string& name) const {
         const auto same = [&](const Installed& i) { return i.payload.name == name; };
@@ -189,15 +190,15 @@ private:
         for (const Installed& i : host_.idle)
             if (i.known() && i.about.build_id == b.about.build_id) {
                 // it may have run before and have data of its own, which only a new copy resets
-                step(p, Kind::unload, i.payload.name);
-                p.steps.push_back({Kind::upload, i.payload.name, b.blob});
+                step(p, Step::Kind::unload, i.payload.name);
+                p.steps.push_back({Step::Kind::upload, i.payload.name, b.blob});
                 remember(p, i);
                 return i.payload.name;
             }
         if (taken(name))
             name = name.substr(0, name_limit - 9) + "~" + b.about.build_id.substr(0, 8);
         given_.insert(name);
-        p.steps.push_back({Kind::upload, name, b.blob});
+        p.steps.push_back({Step::Kind::upload, name, b.blob});
         return name;
     }
 
@@ -211,7 +212,7 @@ private:
         for (std::size_t i = from; i < target_.size(); ++i) {
             Plan& p = stage();
             const std::string name = bring(p, *target_[i]);
-            step(p, Kind::apply, name);
+            step(p, Step::Kind::apply, name);
         }
     }
 
@@ -224,14 +225,14 @@ private:
             names.push_back(bring(p, *target_[i]));
         const bool at_once = kept_ == 0 && n > 0 && wishes_.replace;
         if (at_once)
-            step(p, Kind::replace, names.front());
+            step(p, Step::Kind::replace, names.front());
         else
             for (std::size_t i = host_.applied.size(); i-- > kept_;)
-                step(p, Kind::revert, host_.applied[i].payload.name);
+                step(p, Step::Kind::revert, host_.applied[i].payload.name);
         for (std::size_t i = at_once ? 1 : 0; i < names.size(); ++i)
-            step(p, Kind::apply, names[i]);
+            step(p, Step::Kind::apply, names[i]);
         for (std::size_t i = host_.applied.size(); i-- > kept_;) {
-            step(p, Kind::unload, host_.applied[i].payload.name);
+            step(p, Step::Kind::unload, host_.applied[i].payload.name);
             remember(p, host_.applied[i]);
         }
     }
