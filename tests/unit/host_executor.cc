@@ -11,7 +11,6 @@ namespace xlp::host::test {
 namespace {
 
 namespace fs = std::filesystem;
-using Kind = Step::Kind;
 
 TEST_P(EveryScenario, AFailureAtAnyCallLeavesBeforeOrAfter) {
     const int n = calls();
@@ -89,10 +88,10 @@ TEST(Executor, AReplacementThatStopsHalfWayIsUndone) {
     World w;
     ASSERT_TRUE(w.run(
         load_plan({{"a", spec("a")}, {"b", spec("b", id("a"))}, {"c", spec("c", id("b"), true)}})));
-    ASSERT_TRUE(w.run({"upload", {{Kind::upload, "new", make_blob(spec("d"))}}}));
+    ASSERT_TRUE(w.run({"upload", {{Step::Kind::upload, "new", make_blob(spec("d"))}}}));
     const Snapshot before = w.xen.snapshot();
     w.xen.replace_fails_after = 2;
-    auto done = w.run({"replace", {{Kind::replace, "new"}}});
+    auto done = w.run({"replace", {{Step::Kind::replace, "new"}}});
     ASSERT_FALSE(done);
     EXPECT_TRUE(w.xen.snapshot().same_as(before)) << text(w.xen.snapshot());
     EXPECT_EQ(w.xen.stack, (std::vector<std::string>{"a", "b", "c"}));
@@ -104,10 +103,10 @@ TEST(Executor, ExpectationsThatFailAfterTheRevertsAreUndone) {
     const Snapshot before = w.xen.snapshot();
     w.xen.refuses_expectations.insert(id("d"));
     auto done = w.run({"sync",
-                       {{Kind::upload, "new", make_blob(spec("d"))},
-                        {Kind::replace, "new"},
-                        {Kind::unload, "a"},
-                        {Kind::unload, "b"}}});
+                       {{Step::Kind::upload, "new", make_blob(spec("d"))},
+                        {Step::Kind::replace, "new"},
+                        {Step::Kind::unload, "a"},
+                        {Step::Kind::unload, "b"}}});
     ASSERT_FALSE(done);
     EXPECT_TRUE(w.xen.snapshot().same_as(before)) << text(w.xen.snapshot());
 }
@@ -159,8 +158,8 @@ TEST(Executor, ASingleStepWorksWhereNothingCanBeWritten) {
     fs::remove_all(w.root.paths.root / "var");
     ASSERT_TRUE(write_file(w.root.paths.run(), "in the way"));
     ASSERT_TRUE(write_file(w.root.paths.root / "var", "in the way"));
-    EXPECT_TRUE(w.run({"revert", {{Kind::revert, "a"}}}));
-    EXPECT_TRUE(w.run({"apply", {{Kind::apply, "a"}}}));
+    EXPECT_TRUE(w.run({"revert", {{Step::Kind::revert, "a"}}}));
+    EXPECT_TRUE(w.run({"apply", {{Step::Kind::apply, "a"}}}));
     EXPECT_EQ(w.xen.stack, std::vector<std::string>{"a"});
 }
 
