@@ -172,6 +172,22 @@ END
     [ -n "$output" ]
 }
 
+@test "the service at boot knows dom0 by what the kernel says of Xen's features" {
+    local condition
+    condition=$(sed -n "s|^ExecCondition=/bin/sh -c '\(.*\)'\$|\1|p" "$XLP_BINARIES/xlp/xlp-sync.service")
+    condition=${condition//'$$'/'$'} # systemd's way to write it
+    [[ $condition == */sys/hypervisor/properties/features* ]]
+    condition=${condition//\/sys\/hypervisor\/properties\/features/features}
+    echo 00002f05 >features # a dom0
+    sh -c "$condition"
+    echo 00002705 >features # a guest
+    run sh -c "$condition"
+    [ "$status" -eq 1 ]
+    rm features # no Xen
+    run sh -c "$condition"
+    [ "$status" -ne 0 ]
+}
+
 @test "index make writes an index that others can check, and says what is wrong with its words" {
     payload p.livepatch 1234
     tool index make p.livepatch --serial 3 --in-build XSA-7 --not-concerned 'XSA-8=Arm only'

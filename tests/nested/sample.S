@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A whole payload in assembler: replaces xen_extra_version(), so that its effect can be read in
-// dom0's /sys/hypervisor/version/extra. To be defined when assembled: XEN_ID, DEPENDS_ID and OWN_ID
-// (build-ids as lists of bytes), EXTRA (a string).
+// dom0's /sys/hypervisor/version/extra, or the function REPLACED. To be defined when assembled:
+// XEN_ID, DEPENDS_ID and OWN_ID (build-ids as lists of bytes), EXTRA (a string).
 // Layouts: struct livepatch_func version 2, xen/include/public/sysctl.h; notes, gABI.
+
+#ifndef REPLACED
+#define REPLACED xen_extra_version
+#endif
+#define as_text(word) #word
+#define value_as_text(word) as_text(word)
 
         .section .text.xlp_sample, "ax", @progbits
         .type   xlp_sample, @function
@@ -41,7 +47,7 @@ xlp_die:
 .Lno_table:
         .zero   10
 .Lname:
-        .asciz  "xen_extra_version"
+        .asciz  value_as_text(REPLACED)
 
         .section .livepatch.funcs, "aw", @progbits
         .balign 8
@@ -50,7 +56,7 @@ xlp_die:
 #ifdef OLD_ADDRESS
         .quad   OLD_ADDRESS
 #else
-        .quad   xen_extra_version
+        .quad   REPLACED
 #endif
         .long   .Lsample_end - xlp_sample
         .long   OLD_SIZE

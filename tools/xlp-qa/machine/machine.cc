@@ -25,7 +25,7 @@ constexpr auto save_patience = 180s;
 
 // Names in the scratch folder, which is QEMU's working folder: its arguments hold no path, and so
 // neither commas nor spaces, which -initrd would split at, and are the same for every run.
-constexpr char disk_name[] = "disk", state_name[] = "state";
+constexpr char disk_name[] = "disk", state_name[] = "state", lasting_name[] = "lasting";
 
 Result<void> make_disk(const fs::path& file, std::string_view content) {
     if (content.size() > disk_bytes)
@@ -51,6 +51,8 @@ Result<void> link_files(const BootImage& image, const fs::path& folder, const fs
     link(image.xen, "xen");
     link(image.vmlinux, "vmlinux");
     link(image.initramfs, "initramfs");
+    if (!image.lasting.empty())
+        link(image.lasting, lasting_name);
     if (state)
         link(*state, state_name);
     if (error)
@@ -92,6 +94,12 @@ std::vector<std::string> Machine::arguments(const BootImage& image) {
                     image.kernel_arguments.empty() ? "" : " ", image.kernel_arguments)};
     if (image.cpus != 1)
         all.insert(all.end(), {"-smp", std::to_string(image.cpus)});
+    // what dom0 wrote is the host's at once, and so outlives QEMU without waiting for the medium
+    if (!image.lasting.empty())
+        all.insert(all.end(),
+                   {"-drive",
+                    fmt::format("if=none,id=lasting,file={},format=raw,cache=unsafe", lasting_name),
+                    "-device", "virtio-blk-pci,drive=lasting"});
     return all;
 }
 

@@ -23,6 +23,7 @@ struct BootImage {
     fs::path xen;       // multiboot ELF
     fs::path vmlinux;   // dom0 kernel
     fs::path initramfs; // cpio
+    fs::path lasting;   // a raw disk that dom0 may write to, its second; empty: there is none
     std::string accelerator = "tcg";
     std::string cpu = "qemu64,+svm,+npt";
     unsigned cpus = 1;
