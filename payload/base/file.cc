@@ -40,6 +40,19 @@ Result<std::size_t> size_to_read(int fd, const fs::path& path, std::uint64_t lim
     return static_cast<std::size_t>(st.st_size);
 }
 
+// /dev/stdout and its like lead to a file that somebody has open. What is renamed onto such a name
+// takes the place of the name.
+bool is_open_file(fs::path path) {
+    std::error_code error;
+    for (int links = 0; links < 8 && fs::is_symlink(path, error); ++links) {
+        const fs::path to = fs::read_symlink(path, error);
+        path = to.is_absolute() ? to : path.parent_path() / to;
+        if (path.native().starts_with("/proc/"))
+            return true;
+    }
+    return false;
+}
+
 // To the file's end, or until `bytes` is full: how much that was.
 template <class Buffer>
 Result<std::size_t> read_into(Buffer& bytes, std::size_t done, const Descriptor& file,
@@ -189,7 +202,7 @@ Result<std::optional<std::string>> read_text_if_there(const fs::path& path, std:
 
 Result<void> write_file(const fs::path& path, View bytes, WriteOptions options) {
     struct stat there {};
-    if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
+    if ((::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) || is_open_file(path))
         return fail(environment("file.unwritable", "That path exists and is not a regular file.",
                                 "Use a different path.", {.file = path.string()}));
     const unsigned mode = options.mode & ~current_umask();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "payload/base/descriptor.h"
 #include "payload/base/file.h"
 #include "payload/base/hash.h"
 #include "payload/base/json.h"
 #include "payload/base/parallel.h"
 #include "tests/unit/folder.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
@@ -36,6 +38,17 @@ TEST(Files, what_is_no_regular_file_is_not_replaced) {
     EXPECT_TRUE(fs::is_fifo(folder / "pipe"));
     EXPECT_FALSE(write_file("/dev/null", "x"));
     EXPECT_TRUE(fs::is_character_file("/dev/null"));
+}
+
+TEST(Files, a_name_of_an_open_file_stays) {
+    const Folder folder;
+    const fs::path link = folder / "stdout", file = folder / "file";
+    const Descriptor open{::open(file.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)};
+    fs::create_symlink("/proc/self/fd/" + std::to_string(open.get()), link);
+    const auto written = write_file(link, std::string_view("text"));
+    ASSERT_FALSE(written);
+    EXPECT_EQ(written.error().front().code, "file.unwritable");
+    EXPECT_TRUE(fs::is_symlink(link));
 }
 
 TEST(Files, modes_and_exclusive_making) {

@@ -62,6 +62,7 @@ std::vector<fs::path> test_files(const fs::path& tree, const std::vector<std::st
 std::vector<TestResult> without_run(const std::vector<std::string>& tests, const std::string& proof,
                                     const std::string& why) {
     std::vector<TestResult> results;
+    results.reserve(tests.size());
     for (const std::string& test : tests)
         results.push_back({test, proof, why, {}, {}, {}});
     return results;
