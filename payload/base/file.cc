@@ -40,8 +40,8 @@ Result<std::size_t> size_to_read(int fd, const fs::path& path, std::uint64_t lim
     return static_cast<std::size_t>(st.st_size);
 }
 
-// /dev/stdout and its like lead to a file that somebody has open. What is renamed onto such a name
-// takes the place of the name.
+// /dev/stdout and the like are links to a file that a process has open. Renaming a file onto one
+// would replace the link.
 bool is_open_file(fs::path path) {
     std::error_code error;
     for (int links = 0; links < 8 && fs::is_symlink(path, error); ++links) {
@@ -64,13 +64,13 @@ Result<std::size_t> read_into(Buffer& bytes, std::size_t done, const Descriptor&
         if (n < 0)
             return fail(unreadable(path, errno));
         if (n == 0)
-            break; // it became shorter meanwhile
+            break; // it was truncated meanwhile
         done += static_cast<std::size_t>(n);
     }
     return done;
 }
 
-// Files of the kernel's own, below /proc and /sys, say that they are empty and are not.
+// Kernel files below /proc report a size of 0.
 template <class Buffer>
 Result<Buffer> read_unsized(const Descriptor& file, const fs::path& path, std::uint64_t limit) {
     Buffer bytes(std::min<std::uint64_t>(limit, 4096), {});

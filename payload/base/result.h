@@ -53,7 +53,7 @@ using Result = tl::expected<T, Findings>;
 // Shorthands for the common kinds of error finding.
 Finding refusal(std::string code, std::string why, std::string remedy = {}, Where where = {});
 Finding bad_input(std::string code, std::string why, std::string remedy = {}, Where where = {});
-// `usage`: the words of a command line do not go together.
+// `usage`: the command line is wrong.
 Finding wrong_usage(std::string why, std::string remedy = {});
 Finding environment(std::string code, std::string why, std::string remedy = {}, Where where = {});
 Finding internal_fault(std::string code, std::string why, Where where = {});

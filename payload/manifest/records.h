@@ -13,7 +13,7 @@ namespace xlp::manifest {
 // neither version (payload/xen/abi.h).
 std::size_t record_size(const elf::Object&);
 
-// Xen goes by the name only where the record has no address, neither as a number nor as a symbol.
+// Xen looks up the name only if the record has no address, neither as a number nor as a symbol.
 struct ReplacedFunction {
     std::string name; // empty where it cannot be read
     std::string old_symbol;

@@ -16,25 +16,25 @@ namespace xlp::qa {
 
 namespace {
 
-// What Debian's initramfs does: the root's modules, the root, its init.
+// Does what Debian's initramfs does: loads the modules, mounts the disk, starts its init.
 constexpr char init_script[] = R"sh(#!/bin/busybox sh
-/bin/busybox mkdir -p /proc /sys /dev /root
+/bin/busybox mkdir -p /proc /sys /dev /sysroot
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t devtmpfs devtmpfs /dev
 while read -r module; do /bin/busybox insmod "/modules/$module.ko"; done </modules/list
 i=0
 until [ -b /dev/vdb ] || [ $i -ge 1200 ]; do /bin/busybox usleep 50000; i=$((i + 1)); done
-/bin/busybox mount -t ext4 /dev/vdb /root
-for f in proc sys dev; do /bin/busybox mount -o move /$f /root/$f; done
-exec /bin/busybox switch_root /root /sbin/init
+/bin/busybox mount -t ext4 /dev/vdb /sysroot
+for f in proc sys dev; do /bin/busybox mount -o move /$f /sysroot/$f; done
+exec /bin/busybox switch_root /sysroot /sbin/init
 )sh";
 
 Result<std::string> make_dom0_initramfs(const fs::path& busybox, const fs::path& modules) {
     auto shell = read_text(busybox);
     if (!shell)
         return fail(shell);
-    // ext4 asks for the checksum by what it does, not by a name that its own file has
+    // ext4 requests its checksum as an algorithm, so its file does not list the module
     auto needed = collect_modules(modules, {"virtio_pci", "virtio_blk", "crc32c_generic", "ext4"});
     if (!needed)
         return fail(needed);
@@ -66,12 +66,12 @@ Result<void> run_make_disk(const fs::path& folder) {
     if (!made)
         return fail(made);
     if (!made->ok())
-        return fail(environment("qa.no-dom0", made->err,
-                                "It takes a Debian machine with package lists, and mke2fs."));
+        return fail(
+            environment("qa.no-dom0", made->err, "This requires Debian package lists and mke2fs."));
     return {};
 }
 
-// Until QEMU ends, or says nothing for too long.
+// Waits until QEMU ends, or prints nothing for too long.
 Result<void> wait_for_end(Machine& machine, const Settings& settings,
                           Machine::Clock::time_point deadline) {
     for (Line line;;) {

@@ -118,7 +118,7 @@ TEST_F(NestedHost, OfSeveralAtOnceOneWinsAndNothingMixes) {
 
 TEST_F(NestedHost, CodeThatOnlyRunsWhileXenStartsIsNotReplacedByAnyName) {
     passes({script_step("load", "$XLP load /p/init.livepatch 2>/tmp/said; [ $? = 1 ] || fail $?\n"
-                                "grep -q '__start_xen, which runs only while Xen starts' /tmp/said "
+                                "grep -q '__start_xen, which runs only while Xen boots' /tmp/said "
                                 "|| fail \"$(cat /tmp/said)\""),
             script_step("by the other name",
                         "ln -s \"$(command -v $XLP)\" /tmp/xen-livepatch && "

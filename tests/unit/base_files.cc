@@ -79,7 +79,7 @@ TEST(Files, reading_is_bounded) {
     EXPECT_FALSE(read_text(folder / "f", 4));
 }
 
-// boot_id, the kernel's command line, and the hypervisor's symbols come from such files.
+// xlp reads the boot id, the kernel's command line and the hypervisor's symbols from such files.
 TEST(Files, those_of_the_kernel_are_read_although_they_say_that_they_are_empty) {
     ASSERT_EQ(fs::file_size("/proc/self/maps"), 0U);
     const auto maps = read_text("/proc/self/maps");

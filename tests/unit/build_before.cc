@@ -5,6 +5,7 @@
 #include "tools/xlp-build/matrix/before.h"
 
 #include "folder.h"
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -55,6 +56,31 @@ TEST(Before, ARecipeThatIsNeededAndNotGivenIsReadFromBeside) {
     EXPECT_THAT(*before, ElementsAre(commit));
     r.branches["4.20"].needs = {"XSA-1"};
     EXPECT_FALSE(recipes.before(r, r.branches["4.20"], "4.20"));
+}
+
+// Recipes that were given were checked together; those that lie next to them were not.
+TEST(Before, ACycleAndAnUnknownBranchAreErrors) {
+    Folder folder;
+    const auto put = [&](unsigned number, const char* branch, unsigned needs) {
+        ASSERT_TRUE(write_file(folder / fmt::format("xsa-{}.json", number),
+                               fmt::format(R"({{"recipe": 2, "advisory": "XSA-{}", "title": "t",
+                                   "concerns": ["hypervisor"], "branches": {{"{}":
+                                   {{"commits": ["{}"], "needs": ["XSA-{}"]}}}}}})",
+                                           number, branch, std::string(40, 'a'), needs)));
+    };
+    put(500, "4.20", 502);
+    put(502, "4.20", 500);
+    put(503, "4.19", 504);
+    AdvisoryRecipe r = fixed_by(501, {"f"});
+    r.file = folder / "xsa-501.json";
+    for (const auto& [needs, code] :
+         {std::pair{"XSA-500", "recipe.cycle"}, {"XSA-503", "recipe.needs"}}) {
+        r.branches["4.20"].needs = {needs};
+        const std::vector<AdvisoryRecipe> all = {r};
+        auto before = RecipesBeside(all).before(r, r.branches["4.20"], "4.20");
+        ASSERT_FALSE(before) << needs;
+        EXPECT_EQ(before.error().front().code, code);
+    }
 }
 
 // A clone in which `file` has been a, b and c, and a source of which a test says what it has.

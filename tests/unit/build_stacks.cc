@@ -138,6 +138,14 @@ TEST_F(Stacked, PatchesThatApplyAloneOnlyAreAFailure) {
     EXPECT_FALSE(rows.back().good());
 }
 
+TEST_F(Stacked, AFixThatIsWhollyBelowIsSaidToBeThere) {
+    single("2", "1");
+    single("1");
+    ASSERT_TRUE(run_stacks(rows, {.chain = true}, clone, settings, {}));
+    EXPECT_THAT(names(), ElementsAre("2 payload", "1 payload", "chain-1 fixed"));
+    EXPECT_THAT(rows.back().why, HasSubstr("below"));
+}
+
 TEST_F(Stacked, WhatTwoFixesNeedIsAppliedOnce) {
     single("1");
     single("2", "1");

@@ -56,14 +56,18 @@ TEST_F(VerbTest, HooksThatThisXenDoesNotRunAreARefusal) {
     PayloadSpec hooked = on("d");
     hooked.preapply = true;
     xen.identity.minor = 13;
-    const Ran r = xlp({"load", file("d", hooked)});
-    EXPECT_EQ(r.code, 1);
-    EXPECT_THAT(r.err, HasSubstr("preflight.hooks"));
-    EXPECT_THAT(r.err, HasSubstr(".livepatch.hooks.preapply"));
+    const std::string payload = file("d", hooked);
+    EXPECT_THAT(xlp({"load", payload}).err, HasSubstr("preflight.hooks"));
+    for (const Ran& r : {xlp({"load", payload}), xlp({"load", "--force", payload}),
+                         compat({"load", payload}), compat({"--force", "upload", "x", payload})}) {
+        EXPECT_EQ(r.code, 1);
+        EXPECT_THAT(r.err, HasSubstr(".livepatch.hooks.preapply"));
+    }
     EXPECT_TRUE(xen.entries.empty());
 }
 
-// The hypervisor takes such a payload and dies of it, so no way in takes it: by name or by address.
+// The hypervisor accepts such a payload and crashes, so every way in refuses it: by name or
+// address.
 TEST_F(VerbTest, CodeThatOnlyRunsWhileXenStartsIsNotReplaced) {
     fs::create_directories(root.paths.xensyms().parent_path());
     ASSERT_TRUE(write_file(root.paths.xensyms(), "ffff82d040200000 T _stext\n"
@@ -77,10 +81,11 @@ TEST_F(VerbTest, CodeThatOnlyRunsWhileXenStartsIsNotReplaced) {
     placed.old_address = 0xffff82d040417190;
     for (const PayloadSpec& spec : {named, placed}) {
         const std::string payload = file("init", spec);
-        for (const Ran& r : {xlp({"load", payload}), xlp({"verify", payload}),
-                             compat({"load", payload}), compat({"upload", "x", payload})}) {
+        for (const Ran& r :
+             {xlp({"load", payload}), xlp({"load", "--force", payload}), xlp({"verify", payload}),
+              compat({"load", payload}), compat({"upload", "x", payload})}) {
             EXPECT_EQ(r.code, 1) << r.err;
-            EXPECT_THAT(r.err, HasSubstr("runs only while Xen starts"));
+            EXPECT_THAT(r.err, HasSubstr("runs only while Xen boots"));
         }
     }
     EXPECT_TRUE(xen.entries.empty());
@@ -99,7 +104,22 @@ TEST_F(VerbTest, WhereDom0ShowsNoSymbolsTheHypervisorIsAsked) {
         ASSERT_TRUE(write_file(root.paths.xensyms(), text));
         EXPECT_FALSE(read_init_code(root.paths.xensyms())) << text;
     }
-    EXPECT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
+    const Ran r = xlp({"load", "--json", file("a", on("a"))});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_THAT(r.out, HasSubstr("preflight.no-symbols")) << "what was not checked is said";
+}
+
+// Otherwise the boot after a crash would look like the boot before it.
+TEST_F(VerbTest, WithoutABootIdNothingIsAppliedByItselfAndByHandWithAWarning) {
+    ASSERT_TRUE(write_file(root.paths.boot_id(), ""));
+    store("a", on("a"));
+    const Ran synced = xlp({"sync", "--boot"});
+    EXPECT_EQ(synced.code, 4);
+    EXPECT_THAT(synced.err, HasSubstr("host.boot-id"));
+    EXPECT_TRUE(xen.stack.empty());
+    const Ran loaded = xlp({"load", file("a", on("a"))});
+    EXPECT_EQ(loaded.code, 0);
+    EXPECT_THAT(loaded.err, HasSubstr("host.boot-id"));
 }
 
 TEST_F(VerbTest, ForceGoesPastTheChecksButNotPastTheHypervisor) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A matrix as a page of documentation: advisories by bases, what each base adds up to, and why what
-// cannot be patched live cannot. Newest first: that is what a reader looks for.
+// Writes a matrix as a Markdown page: a table of advisories by base, totals per base, and the
+// reasons for what cannot be live-patched. Newest advisories first.
 #include "tools/xlp-build/matrix/run.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace xlp::build {
 
 namespace {
 
-// Digits in names count by their value: xen-4.7.1 before xen-4.20.0.
+// Compares digits in names as numbers: xen-4.7.1 sorts before xen-4.20.0.
 struct ByVersion {
     bool operator()(const std::string& a, const std::string& b) const {
         return strverscmp(a.c_str(), b.c_str()) < 0;
@@ -25,19 +25,20 @@ struct ByVersion {
 using AtlasColumns = std::set<std::string, ByVersion>;
 using AtlasCells = std::map<std::string, const MatrixRow*>;           // by base
 using AtlasGrid = std::map<std::string, AtlasCells, ByVersion>;       // by fix
-using AtlasReasons = std::map<std::string, std::vector<std::string>>; // bases, by what is said
+using AtlasReasons = std::map<std::string, std::vector<std::string>>; // bases, by reason
 
 bool alphanumeric(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
 
-// What a finding quotes, `so' or `so`, from its opening mark on; empty if nothing closes it.
+// Text that a finding quotes, `like this' or `like this`, from the opening mark on; empty if the
+// quotation does not end.
 std::string quotation(const std::string& text, std::size_t open) {
     const std::size_t close = text.find_first_of("`'\n", open + 1);
     return close == text.npos || text[close] == '\n' ? "" : text.substr(open + 1, close - open - 1);
 }
 
-// Text as text: nothing in it but what it quotes is taken for Markdown, and it stays in its cell.
+// Escapes Markdown outside quotations, and keeps the text on one line of a table.
 std::string verbatim(const std::string& text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -64,7 +65,7 @@ std::string code_spans(const std::vector<std::string>& codes) {
     return codes.empty() ? "" : fmt::format("`{}`", fmt::join(codes, "`, `"));
 }
 
-// The columns of the sums; the order is that of their heading.
+// The columns of the totals, in the order of their headings.
 enum class Outcome { proven, untried, refused, fixed, unaffected, no_fit, unknown, failed };
 
 constexpr std::pair<Outcome, const char*> outcomes[] = {
@@ -107,7 +108,7 @@ std::string cell_of(const MatrixRow& r) {
     }
 }
 
-// Whether there was nothing to do on any base, whatever the reason.
+// Whether no base had anything to do, for whatever reason.
 bool settled(const AtlasCells& cells, std::size_t columns) {
     return cells.size() == columns && std::all_of(cells.begin(), cells.end(), [](const auto& c) {
                const Outcome o = outcome_of(*c.second);
@@ -165,7 +166,7 @@ std::string grid_table(const AtlasColumns& columns, const AtlasGrid& grid) {
 
 std::string reason_of(const MatrixRow& r) {
     std::string words = outcome_of(r) == Outcome::refused ? code_spans(r.codes) : cell_of(r);
-    // which hunk failed says nothing to those who have not the patch before them
+    // which hunk failed means nothing to readers who do not have the patch
     if (!r.why.empty() && outcome_of(r) != Outcome::no_fit)
         words += ": " + verbatim(r.why);
     else if (!r.about.known.empty())
@@ -175,7 +176,7 @@ std::string reason_of(const MatrixRow& r) {
     return words;
 }
 
-// What a reader asks of every cell that is neither a payload nor fixed.
+// The reason for each cell that is neither a payload nor fixed.
 std::string reasons(const AtlasColumns& columns, const AtlasGrid& grid) {
     std::string text;
     for (auto it = grid.rbegin(); it != grid.rend(); ++it) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <set>
 
 namespace xlp::build {
@@ -44,15 +45,35 @@ Result<const AdvisoryRecipe*> RecipesBeside::find(const std::string& id,
 Result<std::vector<std::string>> RecipesBeside::before(const AdvisoryRecipe& recipe,
                                                        const BranchFix& fix,
                                                        const std::string& branch) {
+    way_ = {recipe.id()};
+    return collect(recipe, fix, branch);
+}
+
+Result<std::vector<std::string>> RecipesBeside::collect(const AdvisoryRecipe& recipe,
+                                                        const BranchFix& fix,
+                                                        const std::string& branch) {
     std::vector<std::string> commits;
     for (const std::string& id : fix.needs) {
+        if (std::find(way_.begin(), way_.end(), id) != way_.end())
+            return fail(bad_input("recipe.cycle",
+                                  fmt::format("On branch {}, these need each other in a cycle: {}.",
+                                              branch, fmt::join(way_, ", ")),
+                                  {}, {recipe.file.string(), {}, {}, 0}));
         auto needed = find(id, recipe);
         if (!needed)
             return fail(needed);
         auto its = (*needed)->branches.find(branch);
         if (its == (*needed)->branches.end())
-            continue;
-        auto first = before(**needed, its->second, branch);
+            return fail(bad_input("recipe.needs",
+                                  fmt::format("It needs {} on {}, and that recipe does not have "
+                                              "this branch.",
+                                              id, branch),
+                                  "Add the branch to that recipe, or list the commits as "
+                                  "prerequisites here.",
+                                  {recipe.file.string(), {}, {}, 0}));
+        way_.push_back(id);
+        auto first = collect(**needed, its->second, branch);
+        way_.pop_back();
         if (!first)
             return first;
         add_once(commits, *first);
@@ -80,8 +101,8 @@ Result<bool> has_already(const fs::path& source, const std::vector<fs::path>& pa
     return !patches.empty();
 }
 
-// The history tells also of what a later commit changed once more; only the source tells of what
-// somebody put into it.
+// History also knows commits that a later one changed again; only the source shows patches that
+// somebody added to it.
 Result<std::vector<fs::path>> patches_before(const MatrixCase& c, const fs::path& source,
                                              const Clone& clone, const fs::path& folder,
                                              const std::stop_token& stop) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What goes before a fix: its prerequisites, and the fixes of the advisories that it needs. A base
-// has some of these already, and those are left out.
+// What must be applied before a fix: its prerequisites, and the fixes of the advisories it needs.
+// What a base already has is left out.
 #pragma once
 
 #include "tools/xlp-build/matrix/cases.h"
@@ -10,33 +10,36 @@
 
 namespace xlp::build {
 
-// Recipes by advisory: those given, and those that lie beside them.
+// Recipes by advisory: those given, and others in the same directory.
 class RecipesBeside {
 public:
-    explicit RecipesBeside(const std::vector<AdvisoryRecipe>& given); // which has to stay
+    explicit RecipesBeside(const std::vector<AdvisoryRecipe>& given); // must outlive this
     explicit RecipesBeside(std::vector<AdvisoryRecipe>&&) = delete;
-    // The commits that go before `fix`, in the order in which they are applied, each once. Errors:
-    // those of read_advisory().
+    // The commits to apply before `fix`, in order, each once. Errors:
+    // those of read_advisory(); `recipe.cycle`; `recipe.needs` (a recipe lacks the branch).
     Result<std::vector<std::string>> before(const AdvisoryRecipe& recipe, const BranchFix& fix,
                                             const std::string& branch);
 
 private:
     Result<const AdvisoryRecipe*> find(const std::string& id, const AdvisoryRecipe& from);
+    Result<std::vector<std::string>> collect(const AdvisoryRecipe&, const BranchFix&,
+                                             const std::string& branch);
 
     std::map<std::string, const AdvisoryRecipe*> given_;
     std::map<std::string, AdvisoryRecipe> read_;
+    std::vector<std::string> way_; // the recipes whose needs are being followed
 };
 
-// Whether a source has all of these already: each can be taken out of it again.
+// Whether a source already has all of these: each can be reverted.
 Result<bool> has_already(const std::filesystem::path& source,
                          const std::vector<std::filesystem::path>& patches, const std::stop_token&);
 
-// What of `before` the base lacks, as patches in `folder`.
+// The commits of `before` that the base lacks, as patches in `folder`.
 Result<std::vector<std::filesystem::path>>
 patches_before(const MatrixCase&, const std::filesystem::path& source, const Clone&,
                const std::filesystem::path& folder, const std::stop_token&);
 
-// `patches` without those whose text one of `there` has.
+// `patches` without those whose content is also in `there`.
 std::vector<std::filesystem::path> without(const std::vector<std::filesystem::path>& patches,
                                            const std::vector<std::filesystem::path>& there);
 

@@ -75,7 +75,7 @@ std::string nested_verdict(const Json& document, int status) {
             return fmt::format("failed at {}", s.value("name", ""));
     const std::vector<TestResult> tests = test_results(document);
     if (const TestResult* open = open_test(tests))
-        return fmt::format("failed: XTF's {} finds the hole open", open->test);
+        return fmt::format("failed: XTF test {} still finds the vulnerability", open->test);
     return fmt::format("failed with exit code {}", status);
 }
 

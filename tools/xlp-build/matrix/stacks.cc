@@ -98,8 +98,10 @@ private:
             c.recipe->patches = members[i]->patches;
             for (const PayloadBelow& b : below) // what two fixes need is there from the first on
                 c.recipe->patches = without(c.recipe->patches, b.patches);
-            if (c.recipe->patches.empty())
-                continue;
+            if (c.recipe->patches.empty()) {
+                c.decided = "fixed";
+                c.why = "The payloads below contain all of its patches.";
+            }
             c.recipe->below = below;
             if (auto ok = add(c); !ok)
                 return ok;

@@ -37,8 +37,8 @@ Result<void> check_xtf(const fs::path& tree) {
     for (const auto& entry : fs::directory_iterator(tree / "tests", error))
         if (fs::exists(entry.path() / "info.json", error))
             return {};
-    return fail(bad_input("matrix.no-xtf", "There is no built XTF here.",
-                          "Give a tree of XTF in which make has run.", {tree.string(), {}, {}, 0}));
+    return fail(bad_input("matrix.no-xtf", "This is not a built XTF tree.",
+                          "Use an XTF tree in which make has run.", {tree.string(), {}, {}, 0}));
 }
 
 bool has_test(const fs::path& tree, const std::string& test) {

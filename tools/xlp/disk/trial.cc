@@ -60,16 +60,23 @@ Result<std::optional<TrialRecord>> Trial::left() const {
 
 Result<void> Trial::begin(const std::string& operation, const std::string& xen,
                           const std::vector<OnTrial>& payloads, Nanoseconds now) const {
+    const std::string boot = boot_id(paths_);
+    if (boot.empty())
+        return fail(
+            environment("host.boot-id",
+                        "The kernel's boot id cannot be read, so a crash in the trial period "
+                        "would go unnoticed.",
+                        "Mount proc on /proc.", {paths_.boot_id(), {}, {}, 0}));
     auto there = read();
     if (!there)
         return fail(there);
-    if (*there && ((*there)->damaged || (*there)->boot != boot_id(paths_)))
+    if (*there && ((*there)->damaged || (*there)->boot != boot))
         return fail(
             environment("host.crash-record",
                         "The record of an earlier crash is still there and could not be saved.",
                         "Run `xlp sync' first.", {paths_.trial(), {}, {}, 0}));
     TrialRecord r = *there ? std::move(**there) : TrialRecord{};
-    r.boot = boot_id(paths_);
+    r.boot = boot;
     r.xen = xen;
     r.operation = operation;
     r.when = utc_now();

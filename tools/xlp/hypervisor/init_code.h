@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Code of the hypervisor that runs only while Xen starts. Its memory is given back then, and Xen's
-// loader does not know: it looks the names up all the same, and writes its jump over what is there
-// now.
+// Hypervisor code that runs only while Xen boots. Xen then frees its memory, but Xen's loader still
+// resolves these names: it crashes on the missing memory, or overwrites what is there now.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +20,8 @@ struct InitCode {
     bool has(std::string_view name) const { return names.contains(name); }
 };
 
-// From the hypervisor's symbols as dom0's kernel shows them, /proc/xen/xensyms (Linux:
-// CONFIG_XEN_SYMS), a line each: address, type, name. Nothing where there is no such file, or where
-// it does not say where this code is.
+// Reads the hypervisor's symbols from /proc/xen/xensyms (Linux: CONFIG_XEN_SYMS), one per line:
+// address, type, name. Nothing if there is no such file, or if it lacks the bounds of this code.
 std::optional<InitCode> read_init_code(const std::filesystem::path& xensyms);
 
 } // namespace xlp::host

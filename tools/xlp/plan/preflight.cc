@@ -73,16 +73,9 @@ private:
             return;
         }
         const xen::Version version{host_.xen.major, host_.xen.minor, 0};
-        for (const elf::Section& s : object->sections())
-            if (s.name.starts_with(".livepatch.hooks.") && !xen::runs_hooks(version, s.name))
-                refuse("preflight.hooks",
-                       fmt::format(
-                           "Xen {} does not run the hooks in {}: part of the fix would be missing.",
-                           host_.xen.version(), s.name),
-                       "Build it for this version of Xen.");
+        append(findings_, check_silent_faults(*object, host_.xen, host_.init, at_));
         if (!funcs)
             return;
-        append(findings_, replaces_init_code(*object, host_.init, at_));
         const std::size_t expected =
             xen::abi::function_size(xen::has(version, xen::Feature::records_v2) ? 2 : 1);
         const std::size_t found = manifest::record_size(*object);
@@ -142,22 +135,33 @@ private:
 
 } // namespace
 
-Findings replaces_init_code(const elf::Object& payload, const std::optional<InitCode>& init,
-                            const Where& at) {
+Findings check_silent_faults(const elf::Object& payload, const Identity& xen,
+                             const std::optional<InitCode>& init, const Where& at) {
     Findings findings;
+    const xen::Version version{xen.major, xen.minor, 0};
+    for (const elf::Section& s : payload.sections())
+        if (s.name.starts_with(".livepatch.hooks.") && !xen::runs_hooks(version, s.name))
+            findings.push_back(refusal("preflight.hooks",
+                                       fmt::format("Xen {} does not run the hooks in {}: part of "
+                                                   "the fix would be missing.",
+                                                   xen.version(), s.name),
+                                       "Build the payload for this version of Xen.", at));
     if (!init)
-        return findings;
+        findings.push_back(note("preflight.no-symbols",
+                                "dom0 does not show the hypervisor's symbols, so whether the "
+                                "payload replaces boot-only code was not checked.",
+                                "Mount xenfs: `mount -t xenfs xenfs /proc/xen'.", at));
     for (const manifest::ReplacedFunction& f : manifest::replaced_functions(payload)) {
         const std::string& name = f.old_symbol.empty() ? f.name : f.old_symbol;
-        if (f.old_address ? !init->has(f.old_address) : !init->has(name))
+        if (!init || !(f.old_address ? init->has(f.old_address) : init->has(name)))
             continue;
-        findings.push_back(refusal(
-            "preflight.init",
-            fmt::format("The payload replaces {}, which runs only while Xen starts: its memory is "
-                        "in other use by now.",
-                        f.old_address ? fmt::format("what was at {:#x}", f.old_address)
-                                      : printable(name)),
-            "This part of the fix takes a reboot into a fixed hypervisor.", at));
+        findings.push_back(
+            refusal("preflight.init",
+                    fmt::format("The payload replaces {}, which runs only while Xen boots. Its "
+                                "memory has been reused since.",
+                                f.old_address ? fmt::format("the code at {:#x}", f.old_address)
+                                              : printable(name)),
+                    "This part of the fix requires a reboot into a fixed hypervisor.", at));
     }
     return findings;
 }

@@ -24,13 +24,17 @@ struct Situation {
     std::vector<Below> payloads;       // applied ones in the order of their application
     bool order_known = true;           // false: another tool applied something unknown
     bool nodeps = false;               // the dependency within the stack is not to be checked
-    std::optional<InitCode> init = {}; // nothing where dom0 cannot tell
+    std::optional<InitCode> init = {}; // empty if dom0 does not show the hypervisor's symbols
 };
 
-// The one check that also guards what is uploaded by the name of xen-livepatch: of such a payload
-// the hypervisor says nothing, and dies. `preflight.init`.
-Findings replaces_init_code(const elf::Object& payload, const std::optional<InitCode>&,
-                            const Where&);
+// What the hypervisor accepts without a word although it must not be applied: code that is gone
+// (`preflight.init`), hooks that this Xen does not run (`preflight.hooks`). Checked for every
+// upload, also under the name xen-livepatch, and not overridden by --force.
+Findings check_silent_faults(const elf::Object& payload, const Identity&,
+                             const std::optional<InitCode>&, const Where&);
+inline bool is_silent_fault(const Finding& f) {
+    return f.code == "preflight.init" || f.code == "preflight.hooks";
+}
 
 // Findings preflight.*; errors are refusals. `name`: what it will be uploaded as.
 Findings preflight(const Bundle&, const std::string& name, const Situation&);

@@ -147,14 +147,15 @@ bool describes_itself(const Blob& b) {
     return b.object && manifest::describe(*b.object, b.sha256, b.bytes.size(), b.origin);
 }
 
-// What a payload must pass by any name of the program.
+// What every payload is checked against, whatever name the program was called by.
 struct Guard {
     Trust trust;
+    Identity xen;
     std::optional<InitCode> init;
 };
 
-// What is to be uploaded. Where no signature is demanded, what is no payload goes to the hypervisor
-// all the same: its answer is what callers of this tool expect.
+// The bytes to upload. If no signature is required, a file that is not a payload is passed on to
+// the hypervisor, because callers of this tool expect the hypervisor's own error.
 Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Guard& guard) {
     std::shared_ptr<Blob> blob;
     if (auto bundle = read_bundle(file)) {
@@ -168,9 +169,10 @@ Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Guard& gua
         blob = *bytes;
     }
     if (blob->object)
-        if (Findings deadly = replaces_init_code(*blob->object, guard.init, {file, {}, {}, 0});
-            !deadly.empty())
-            return fail(std::move(deadly));
+        if (Findings faults =
+                check_silent_faults(*blob->object, guard.xen, guard.init, {file, {}, {}, 0});
+            has_errors(faults))
+            return fail(std::move(faults));
     return blob;
 }
 
@@ -307,7 +309,7 @@ int run_xen_livepatch(const Machine& machine, int argc, char** argv) {
     auto o = open_operation(machine, settings);
     if (!o)
         return report(o.error());
-    Guard guard{trust ? std::move(*trust) : Trust(), {}};
+    Guard guard{trust ? std::move(*trust) : Trust(), o->session.identity, {}};
     if (brings)
         guard.init = read_init_code(machine.paths.xensyms());
     return change(*o, guard, *c, *arguments);

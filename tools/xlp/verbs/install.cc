@@ -71,7 +71,7 @@ Result<void> install(const Machine& machine, const po::variables_map& vm, const 
 struct Target {
     std::optional<xen::Image> image;
     std::optional<Identity> identity;
-    std::optional<InitCode> init; // of the running one; the symbol file says so itself
+    std::optional<InitCode> init;
 };
 
 Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
@@ -85,6 +85,7 @@ Result<Target> find_target(const Machine& machine, const po::variables_map& vm,
         t.identity =
             Identity{v.major, v.minor, fmt::format(".{}", v.point), hex(image->build_id()), ""};
         t.image = std::move(*image);
+        t.init = InitCode(); // the loader model checks that by the symbol file
         return t;
     }
     auto session = open_session(machine, settings);

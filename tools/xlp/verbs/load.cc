@@ -91,7 +91,8 @@ Plan make_plan(const Request& r) {
 // With --force, what the checks refuse is only a warning; a wrong signature stays an error.
 void soften(Findings& findings) {
     for (Finding& f : findings)
-        if (f.severity == Severity::error && f.code.starts_with("preflight."))
+        if (f.severity == Severity::error && f.code.starts_with("preflight.")
+            && !is_silent_fault(f))
             f.severity = Severity::warning;
 }
 
