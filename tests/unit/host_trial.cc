@@ -182,6 +182,92 @@ TEST_F(TrialTest, TheOperatorsHoldIsHeeded) {
     EXPECT_THAT(xen.stack, ElementsAre("one"));
 }
 
+// Each boot puts settled payloads on trial again. A power cut then costs no protection, and a
+// payload that kills the host then does it twice at most.
+TEST_F(TrialTest, WhatHasSettledIsHeldOnlyAfterASecondUncleanEnd) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    crash("third");
+    const Ran r = xlp({"sync", "--boot"});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("host.went-down"));
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+    EXPECT_EQ(xlp({"status", "--json"}).json()["crashed"], false);
+    crash("fourth");
+    EXPECT_EQ(xlp({"status", "--json"}).json()["crashed"], true) << "also before a sync";
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, IsEmpty());
+    EXPECT_EQ(xlp({"sync", "--after-crash"}).code, 0);
+    crash("fifth");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1) << "it has to settle again first";
+}
+
+TEST_F(TrialTest, SettlingForgivesAnUncleanEnd) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    for (const char* boot : {"third", "fourth"}) {
+        ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+        shut_down(boot);
+        ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+        crash(std::string(boot) + " again");
+    }
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+}
+
+TEST_F(TrialTest, ANewPayloadIsBlamedBeforeOneThatHasSettled) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    store("b", on("b", id("a")));
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    crash("third");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+    crash("fourth"); // the first one of `a`
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+}
+
+// A power cut between any two writes after the boot counts the unclean end once.
+TEST_F(TrialTest, AnUncleanEndCountsOnceWhereverWritingStops) {
+    for (int writes = 0; writes < 6; ++writes) {
+        SCOPED_TRACE(writes);
+        store("a", on("a"));
+        fs::remove(root.paths.held());
+        ASSERT_EQ(xlp({"sync", "--after-crash"}).code, 0);
+        shut_down("next " + std::to_string(writes));
+        ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+        crash("cut " + std::to_string(writes));
+        int left = writes;
+        {
+            const DiskHook full([&](const std::string& path) {
+                const bool ours = path.starts_with(root.paths.state().string());
+                return ours && left-- <= 0 ? EIO : 0;
+            });
+            (void)xlp({"sync", "--boot"});
+        }
+        xen.entries.clear();
+        xen.stack.clear();
+        EXPECT_EQ(xlp({"sync", "--boot"}).code, 0) << "the same boot, as if it began here";
+        EXPECT_THAT(xen.stack, ElementsAre("a"));
+        shut_down("end " + std::to_string(writes));
+    }
+}
+
+TEST_F(TrialTest, ADamagedListOfSettledPayloadsMakesThemNew) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    ASSERT_TRUE(write_file(root.paths.settled(), "damaged"));
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    crash("third");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+}
+
 // A power cut after a success must not bring the record of the trial back: its removal is synced.
 TEST_F(TrialTest, TheEndOfATrialIsOnDisk) {
     store("one", on("a"));

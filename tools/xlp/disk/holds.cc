@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/disk/holds.h"
 
+#include "tools/xlp/disk/settled.h"
 #include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
 
@@ -27,10 +28,10 @@ Result<Json> read_held(const Paths& paths) {
     return j;
 }
 
-void add(Json& held, const TrialRecord& r) {
+void add(Json& held, const TrialRecord& r, const std::vector<OnTrial>& payloads) {
     if (r.damaged)
         held.push_back({{"xen", ""}, {"id", unknown}, {"name", ""}, {"when", r.when}});
-    for (const OnTrial& p : r.payloads)
+    for (const OnTrial& p : payloads)
         held.push_back({{"xen", r.xen},
                         {"id", p.sha256.empty() ? p.build_id : p.sha256},
                         {"name", encode_name(p.name)},
@@ -61,8 +62,12 @@ Result<Holds> Holds::read(const Paths& paths, const std::string& xen) {
     auto left = Trial(paths).left(); // where it could not be turned into holds yet
     if (!left)
         return fail(left);
-    if (*left)
-        add((*held)["held"], **left);
+    if (*left) {
+        auto settled = Settled::read(paths);
+        if (!settled)
+            return fail(settled);
+        add((*held)["held"], **left, settled->went_down(**left));
+    }
     for (const Json& e : (*held)["held"])
         if (of_xen(e, xen)) {
             h.holds_.push_back(
@@ -83,22 +88,31 @@ bool Holds::after_crash() const {
     return std::any_of(holds_.begin(), holds_.end(), [](const Hold& h) { return h.after_crash(); });
 }
 
-Result<bool> hold_after_crash(const Paths& paths) {
+Result<std::vector<OnTrial>> hold_after_crash(const Paths& paths) {
     const Trial trial(paths);
     auto left = trial.left();
     if (!left)
         return fail(left);
     if (!*left)
-        return false;
+        return std::vector<OnTrial>();
+    auto settled = Settled::read(paths);
     auto held = read_held(paths);
-    if (!held)
-        return fail(held);
-    add((*held)["held"], **left);
-    if (auto done = put_json(paths.held(), *held); !done)
+    if (!settled || !held)
+        return fail(!settled ? settled.error() : held.error());
+    const std::vector<OnTrial> to_hold = settled->went_down(**left);
+    // In this order a power cut in between loses nothing: the record is read again.
+    if (auto done = settled->write(); !done)
         return fail(done);
-    if (auto done = trial.forget(); !done) // only now: a power cut between the two keeps both
+    if (!to_hold.empty() || (*left)->damaged) {
+        add((*held)["held"], **left, to_hold);
+        if (auto done = put_json(paths.held(), *held); !done)
+            return fail(done);
+    }
+    if (auto done = trial.forget(); !done)
         return fail(done);
-    return true;
+    if (!to_hold.empty())
+        return std::vector<OnTrial>();
+    return std::move((*left)->payloads);
 }
 
 Result<void> lift_holds(const Paths& paths, const std::string& xen) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Payloads that must not be applied to one hypervisor: by the operator's word
 // (/etc/xlp/hold.d/<build-id>, a payload's SHA-256 or build-id on each line, # for remarks), or
-// because the host went down while they were on trial (/var/lib/xlp/held.json).
+// because the host went down in their trial period (/var/lib/xlp/held.json; settled.h says which).
 #pragma once
 
 #include "payload/base/result.h"
@@ -36,8 +36,9 @@ private:
     bool everything_ = false;
 };
 
-// Turns a trial that another boot left into holds; true when there was one.
-Result<bool> hold_after_crash(const Paths&);
+// Turns the trial record of another boot into holds. Returns the payloads that are not held back
+// although the host went down in their trial period, because they had settled before.
+Result<std::vector<OnTrial>> hold_after_crash(const Paths&);
 // Forgets the holds of this hypervisor that a crash left, and a trial of another boot.
 Result<void> lift_holds(const Paths&, const std::string& xen);
 

@@ -19,6 +19,7 @@ struct Paths {
     std::filesystem::path state() const { return root / "var/lib/xlp"; }
     std::filesystem::path trial() const { return state() / "trial.json"; }
     std::filesystem::path held() const { return state() / "held.json"; }
+    std::filesystem::path settled() const { return state() / "settled.json"; }
     std::filesystem::path serials() const { return state() / "index-serials.json"; }
     std::filesystem::path last_sync() const { return state() / "last-sync.json"; }
     // the operator's

@@ -2,6 +2,7 @@
 #include "tools/xlp/disk/trial.h"
 
 #include "tools/xlp/disk/records.h"
+#include "tools/xlp/disk/settled.h"
 #include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
 
@@ -9,6 +10,18 @@
 #include <nlohmann/json.hpp>
 
 namespace xlp::host {
+
+namespace {
+
+Result<void> note_settled(const Paths& paths, const TrialRecord& r) {
+    auto settled = Settled::read(paths);
+    if (!settled)
+        return fail(settled);
+    settled->add(r);
+    return settled->write();
+}
+
+} // namespace
 
 Result<std::optional<TrialRecord>> Trial::read() const {
     auto json = read_json_if_there(paths_.trial());
@@ -108,7 +121,11 @@ Result<void> Trial::settle() const {
     auto r = current();
     if (!r)
         return fail(r);
-    return *r ? forget() : Result<void>();
+    if (!*r)
+        return {};
+    auto noted = note_settled(paths_, **r);
+    auto ended = forget(); // in any case: else a shutdown would look like a crash
+    return ended ? noted : ended;
 }
 
 Result<void> Trial::forget() const {

@@ -35,7 +35,8 @@ public:
                        const std::vector<OnTrial>&, Nanoseconds now) const;
     // Removes what was not applied after all.
     Result<void> keep_applied(const Snapshot& host) const;
-    // Ends the trial period of all. A record from another boot stays.
+    // Ends the trial period of all, and notes that they settled (settled.h). A record from another
+    // boot stays.
     Result<void> settle() const;
 
     Result<std::optional<TrialRecord>> current() const; // of this boot

@@ -4,8 +4,10 @@
 #include "payload/base/json.h"
 #include "tools/xlp/disk/holds.h"
 #include "tools/xlp/hypervisor/errors.h"
+#include "tools/xlp/hypervisor/names.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace xlp::host {
@@ -13,6 +15,18 @@ namespace {
 
 tl::unexpected<Findings> usage(std::string why) {
     return fail(wrong_usage(std::move(why)));
+}
+
+Finding went_down(const std::vector<OnTrial>& payloads) {
+    std::vector<std::string> names;
+    for (const OnTrial& p : payloads)
+        names.push_back(printable(p.name));
+    return warning("host.went-down",
+                   fmt::format("The host went down without a shutdown soon after it booted and "
+                               "applied {}. A payload that had settled before is held back only "
+                               "if this happens twice in a row.",
+                               fmt::join(names, ", ")),
+                   "Find out why: a power cut, or a crash?");
 }
 
 } // namespace
@@ -130,9 +144,11 @@ Result<Operation> open_operation(const Machine& machine, const Settings& setting
     if (!session)
         return fail(session);
     Operation o{std::move(*lock), std::move(*session), nullptr, {}};
-    auto crash = hold_after_crash(machine.paths);
-    if (!crash)
-        o.notes = crash.error(); // Holds::read() sees the trial itself
+    auto once_more = hold_after_crash(machine.paths);
+    if (!once_more)
+        o.notes = once_more.error(); // Holds::read() sees the trial itself
+    else if (!once_more->empty())
+        o.notes.push_back(went_down(*once_more));
     for (Finding& f : o.notes)
         f.severity = Severity::warning;
     o.executor =

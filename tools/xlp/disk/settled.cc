@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tools/xlp/disk/settled.h"
+
+#include "tools/xlp/disk/state.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace xlp::host {
+namespace {
+
+constexpr std::size_t most_entries = 1000; // several years of advisories
+
+const std::string& id_of(const OnTrial& p) {
+    return p.sha256.empty() ? p.build_id : p.sha256;
+}
+
+} // namespace
+
+Result<Settled> Settled::read(const Paths& paths) {
+    Settled s;
+    s.paths_ = paths;
+    auto json = read_json_if_there(paths.settled());
+    if (!json && json.error().front().code == "file.damaged")
+        return s;
+    if (!json)
+        return fail(json);
+    if (*json && (*json)->contains("settled") && (**json)["settled"].is_array())
+        for (const Json& e : (**json)["settled"])
+            s.entries_.push_back({text_of(e, "xen"), text_of(e, "id"), text_of(e, "down")});
+    return s;
+}
+
+Result<void> Settled::write() const {
+    Json list = Json::array();
+    for (const Entry& e : entries_)
+        list.push_back({{"xen", e.xen}, {"id", e.id}, {"down", e.down}});
+    return put_json(paths_.settled(), {{"schema", "xlp.settled/1"}, {"settled", list}});
+}
+
+Settled::Entry* Settled::find(const std::string& xen, const OnTrial& p) {
+    auto it = std::find_if(entries_.begin(), entries_.end(),
+                           [&](const Entry& e) { return e.xen == xen && e.id == id_of(p); });
+    return it == entries_.end() ? nullptr : &*it;
+}
+
+void Settled::add(const TrialRecord& r) {
+    for (const OnTrial& p : r.payloads) {
+        std::erase_if(entries_, [&](const Entry& e) { return e.xen == r.xen && e.id == id_of(p); });
+        entries_.push_back({r.xen, id_of(p), {}});
+    }
+    if (entries_.size() > most_entries)
+        entries_.erase(entries_.begin(), entries_.end() - most_entries);
+}
+
+std::vector<OnTrial> Settled::went_down(const TrialRecord& r) {
+    std::vector<OnTrial> held;
+    for (const OnTrial& p : r.payloads)
+        if (!find(r.xen, p))
+            held.push_back(p);
+    if (!held.empty())
+        return held;
+    for (const OnTrial& p : r.payloads) {
+        Entry* e = find(r.xen, p);
+        if (e->down.empty() || e->down == r.boot) {
+            e->down = r.boot;
+            continue;
+        }
+        held.push_back(p);
+        entries_.erase(entries_.begin() + (e - entries_.data()));
+    }
+    return held;
+}
+
+} // namespace xlp::host
