@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A matrix for people (one page that needs no other file) and for CI (JUnit).
+// A matrix as one HTML page that needs no other file.
 #include "tools/xlp-build/matrix/run.h"
 
 #include <fmt/format.h>
@@ -26,20 +26,6 @@ std::string escaped(const std::string& text) {
 std::pair<unsigned long, std::string> order(const std::string& name) {
     const std::size_t digit = name.find_first_of("0123456789");
     return {digit == name.npos ? 0 : std::strtoul(name.c_str() + digit, nullptr, 10), name};
-}
-
-// What a cell says, and the class that gives it its colour.
-std::pair<std::string, const char*> words_of(const MatrixRow& r) {
-    if (r.verdict == "payload")
-        return {r.nested == "passed" ? "built, proven"
-                : r.nested.empty()   ? "built"
-                                     : "built, " + r.nested,
-                r.good() ? "built" : "failed"};
-    if (r.verdict == "refused")
-        return {"not live-patchable", "refused"};
-    if (r.verdict == "fixed")
-        return {"fixed in this base", "fixed"};
-    return {r.verdict, r.good() ? "fixed" : "failed"};
 }
 
 constexpr const char* style =
@@ -108,23 +94,20 @@ std::string cell(const MatrixRow& r) {
                        escaped(summary), more);
 }
 
-// A test is a case of its own; one that proves nothing is skipped, not passed.
-std::string test_case(const MatrixRow& r, const TestResult& t) {
-    const std::string proof = escaped(t.proof + (t.why.empty() ? "" : ": " + t.why));
-    std::string inside;
-    if (t.proof == "open")
-        inside = fmt::format("<failure message=\"{}\"/>", proof);
-    else if (t.proof != "closed")
-        inside = fmt::format("<skipped message=\"{}\"/>", proof);
-    if (!t.before.end.empty())
-        inside += fmt::format("<system-out>before: {}\napplied: {}\nreverted: {}</system-out>",
-                              escaped(words_of_end(t.before)), escaped(words_of_end(t.applied)),
-                              escaped(words_of_end(t.reverted)));
-    return fmt::format("  <testcase classname=\"{}.{}\" name=\"{}\">{}</testcase>\n",
-                       escaped(r.about.branch), escaped(r.about.name), escaped(t.test), inside);
-}
-
 } // namespace
+
+std::pair<std::string, const char*> words_of(const MatrixRow& r) {
+    if (r.verdict == "payload")
+        return {r.nested == "passed" ? "built, proven"
+                : r.nested.empty()   ? "built"
+                                     : "built, " + r.nested,
+                r.good() ? "built" : "failed"};
+    if (r.verdict == "refused")
+        return {"not live-patchable", "refused"};
+    if (r.verdict == "fixed")
+        return {"fixed in this base", "fixed"};
+    return {r.verdict, r.good() ? "fixed" : "failed"};
+}
 
 std::string page(const std::vector<MatrixRow>& rows) {
     std::set<std::string> columns;
@@ -161,36 +144,6 @@ std::string page(const std::vector<MatrixRow>& rows) {
         text += "</tr>\n";
     }
     return text + "</tbody></table></div>\n</body></html>\n";
-}
-
-std::string junit(const std::vector<MatrixRow>& rows) {
-    std::size_t cases = 0, failed = 0;
-    std::string text;
-    for (const MatrixRow& r : rows) {
-        const auto [words, kind] = words_of(r);
-        text += fmt::format("  <testcase classname=\"{}\" name=\"{}\">", escaped(r.about.branch),
-                            escaped(r.about.name));
-        if (!r.good())
-            text +=
-                fmt::format("<failure message=\"{}\">{}</failure>", escaped(words), escaped(r.why));
-        else if (r.verdict != "payload")
-            text += fmt::format("<skipped message=\"{}\"/>",
-                                escaped(words + (r.why.empty() ? "" : ": " + r.why)));
-        text += "</testcase>\n";
-        ++cases;
-        failed += !r.good();
-        for (const TestResult& t : r.xtf) {
-            if (!t.ran())
-                continue;
-            text += test_case(r, t);
-            ++cases;
-            failed += t.proof == "open";
-        }
-    }
-    return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-                       "<testsuite name=\"matrix\" tests=\"{}\" failures=\"{}\">\n{}"
-                       "</testsuite>\n",
-                       cases, failed, text);
 }
 
 } // namespace xlp::build

@@ -65,9 +65,11 @@ MatrixRow row_from_json(const Json&);
 // differs from run to run.
 Result<void> write_tables(const std::filesystem::path& folder, std::vector<MatrixRow>);
 
+// What a cell of the page says, and the class that gives it its colour.
+std::pair<std::string, const char*> words_of(const MatrixRow&);
 // What people read, in one file that needs no other: rows by fix, columns by branch or base.
 std::string page(const std::vector<MatrixRow>&);
-// Markdown: what each base adds up to, fixes by bases, and the reasons of what is no payload.
+// Markdown: totals per base, fixes by base, and the reasons for what is not a payload.
 std::string atlas(const std::vector<MatrixRow>&);
 std::string junit(const std::vector<MatrixRow>&);
 

@@ -1,37 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Outcomes as JUnit XML, as CI systems read it.
+#include "tools/common/xml.h"
 #include "tools/xlp-qa/verbs/report.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <pugixml.hpp>
-#include <sstream>
 
 namespace xlp::qa {
 
 namespace {
 
-// What XML 1.0 cannot hold, and bytes that may be no UTF-8, as U+FFFD; pugixml does the markup.
-std::string printable(std::string_view text) {
-    std::string s;
-    for (char c : text)
-        if ((c >= ' ' && c < 127) || c == '\n' || c == '\t')
-            s += c;
-        else
-            s += "\xef\xbf\xbd";
-    return s;
-}
-
-void set(pugi::xml_node node, const char* name, std::string_view value) {
-    node.append_attribute(name) = printable(value).c_str();
-}
-
-pugi::xml_node child(pugi::xml_node node, const char* name, std::string_view text = {}) {
-    pugi::xml_node made = node.append_child(name);
-    if (!text.empty())
-        made.text() = printable(text).c_str();
-    return made;
-}
+using xml::child;
+using xml::set;
 
 void append_case(pugi::xml_node suite, const std::string& name, const StepResult& s,
                  const Outcome& o) {
@@ -100,10 +80,7 @@ void append_proofs(pugi::xml_node suites, const std::vector<XtfProof>& proofs) {
 }
 
 pugi::xml_node append_suites(pugi::xml_document& doc) {
-    pugi::xml_node declaration = doc.append_child(pugi::node_declaration);
-    set(declaration, "version", "1.0");
-    set(declaration, "encoding", "UTF-8");
-    pugi::xml_node suites = doc.append_child("testsuites");
+    pugi::xml_node suites = xml::root(doc, "testsuites");
     set(suites, "name", "xlp-qa");
     return suites;
 }
@@ -141,9 +118,7 @@ std::string junit_xml(const std::vector<SuiteCase>& cases) {
             child(node, "system-out",
                   said_by("without", c.without) + (c.with ? said_by("with", *c.with) : ""));
     }
-    std::ostringstream out;
-    doc.save(out, "  ");
-    return out.str();
+    return xml::text(doc);
 }
 
 std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<XtfProof>& proofs) {
@@ -166,9 +141,7 @@ std::string junit_xml(const std::vector<NamedOutcome>& all, const std::vector<Xt
     }
     if (!proofs.empty())
         append_proofs(suites, proofs);
-    std::ostringstream out;
-    doc.save(out, "  ");
-    return out.str();
+    return xml::text(doc);
 }
 
 } // namespace xlp::qa
