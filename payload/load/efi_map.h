@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Addresses in xen.efi, which can share its build-id with xen.gz and differ in layout.
+// Addresses in xen.efi. It differs from xen.gz in layout, and shares its build-id only where the
+// linker cannot make one for PE images (xen/arch/x86/Makefile).
 #pragma once
 
 #include "payload/base/result.h"
