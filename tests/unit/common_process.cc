@@ -163,6 +163,26 @@ TEST(Child, no_signal_is_blocked) {
     EXPECT_EQ(done->status, 128 + SIGTERM) << done->out;
 }
 
+TEST(Run, does_not_wait_for_what_a_program_left_in_a_session_of_its_own) {
+    Command c = shell("echo begun; setsid sleep 30 & exit 3");
+    c.limit = std::chrono::seconds(20);
+    const auto begin = std::chrono::steady_clock::now();
+    auto r = run_command(c, {});
+    ASSERT_TRUE(r);
+    EXPECT_FALSE(r->timed_out);
+    EXPECT_EQ(r->status, 3);
+    EXPECT_EQ(r->out, "begun\n");
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
+}
+
+TEST(Run, a_limit_holds_also_for_a_program_that_closed_its_streams) {
+    Command c = shell("exec >&- 2>&-; sleep 1000");
+    c.limit = std::chrono::milliseconds(50);
+    auto r = run_command(c, {});
+    ASSERT_TRUE(r);
+    EXPECT_TRUE(r->timed_out);
+}
+
 TEST(Run, ends_a_command_that_takes_too_long) {
     Command c = shell("echo begun; sleep 1000");
     c.limit = std::chrono::milliseconds(50);

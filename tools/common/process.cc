@@ -16,7 +16,9 @@
 #include <sstream>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace xlp {
 
@@ -100,8 +102,20 @@ bool drain(const Descriptor& from, std::string& to) {
     return n > 0 || (n < 0 && errno == EINTR);
 }
 
-// Reads both streams to their end. A requested stop and an expired limit end the group, gently at
-// first.
+// Readable once the process has ended; invalid before Linux 5.3.
+Descriptor end_of(pid_t pid) {
+    return Descriptor(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool has_ended(pid_t pid) {
+    siginfo_t info{};
+    return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0
+           && info.si_pid == pid;
+}
+
+// Reads both streams until the program has ended and nothing more comes. What it left behind, in
+// its own session perhaps, may hold the streams open for ever: that is not waited for. A requested
+// stop and an expired limit end the group, gently at first.
 void collect(const Child& child, Descriptor& out, Descriptor& err, Outcome& outcome,
              std::optional<Clock::time_point> expires, const std::stop_token& stop) {
     const Descriptor wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -109,29 +123,44 @@ void collect(const Child& child, Descriptor& out, Descriptor& err, Outcome& outc
         const std::uint64_t one = 1;
         [[maybe_unused]] ssize_t n = write(wake.get(), &one, sizeof one);
     });
-    std::optional<Clock::time_point> kill_at;
+    const Descriptor ended = end_of(child.pid());
+    constexpr auto last_words = std::chrono::milliseconds(500),
+                   tick = std::chrono::milliseconds(200);
+    std::optional<Clock::time_point> kill_at, leave_at;
     auto end_gently = [&] {
         child.signal(SIGTERM);
         kill_at = Clock::now() + std::chrono::seconds(1);
     };
-    while (out || err) {
-        pollfd fds[3] = {
-            {out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {kill_at ? -1 : wake.get(), POLLIN, 0}};
-        const auto next = kill_at ? kill_at : expires;
+    for (;;) {
+        if (!leave_at && has_ended(child.pid())) {
+            child.signal(SIGKILL); // the rest of its group
+            leave_at = Clock::now() + last_words;
+        }
+        if (leave_at && !out && !err)
+            return;
+        pollfd fds[4] = {{out.get(), POLLIN, 0},
+                         {err.get(), POLLIN, 0},
+                         {kill_at || leave_at ? -1 : wake.get(), POLLIN, 0},
+                         {leave_at ? -1 : ended.get(), POLLIN, 0}};
+        auto next = leave_at ? leave_at : kill_at ? kill_at : expires;
+        if (!ended && !leave_at)
+            next = std::min(next.value_or(Clock::time_point::max()), Clock::now() + tick);
         int timeout = -1;
         if (next) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - Clock::now());
             timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1 << 30));
         }
-        const int ready = poll(fds, 3, timeout);
+        const int ready = poll(fds, 4, timeout);
         if (ready < 0)
             continue;
-        if (ready == 0 && kill_at) {
+        if (ready == 0 && leave_at && Clock::now() >= *leave_at)
+            return;
+        if (ready == 0 && kill_at && Clock::now() >= *kill_at) {
             child.signal(SIGKILL);
             kill_at = Clock::now() + std::chrono::seconds(1);
             continue;
         }
-        if (ready == 0 && expires && Clock::now() >= *expires) {
+        if (ready == 0 && !leave_at && !kill_at && expires && Clock::now() >= *expires) {
             outcome.timed_out = true;
             end_gently();
             continue;

@@ -78,9 +78,10 @@ struct Outcome {
     bool ok() const { return status == 0 && !timed_out; }
 };
 
-// Runs `command` to its end. When `stop` is requested its whole process group is ended first by
-// SIGTERM (a compiler driver then removes its temporary files), after a second by SIGKILL.
-// Errors: the program cannot be started (`process.start`), or `interrupted`.
+// Runs `command` to its end; what it leaves running in its group is killed, and descendants that
+// keep its output open are not waited for. When `stop` is requested its whole process group is
+// ended first by SIGTERM (a compiler driver then removes its temporary files), after a second by
+// SIGKILL. Errors: the program cannot be started (`process.start`), or `interrupted`.
 Result<Outcome> run_command(const Command& command, const std::stop_token& stop);
 
 // Splits what a user gives as a command ("ccache gcc -m64") into words, at white space.
