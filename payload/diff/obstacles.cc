@@ -180,7 +180,12 @@ void Survey::check_assembly(const Unit& u) {
             "assembly.changed",
             "Assembly code changed. It has no function boundaries where a jump could safely be "
             "written, and may be running on another CPU or stack while the payload is applied.",
-            "This fix needs a reboot, or a change in the C code that calls it.", at(u, a)));
+            "This fix needs a reboot, a change in the C code that calls it, or a hook that does "
+            "its "
+            "work. Allow this refusal only if there is such a hook: without hooks the payload "
+            "counts "
+            "as a partial fix.",
+            at(u, a)));
     }
 }
 

@@ -35,10 +35,13 @@ constexpr Pass passes[] = {
     judge,
 };
 
-// Refusals that speak of a part of the patch: where one is allowed, the payload is a part of the
-// fix.
-bool is_about_a_part(const Finding& f) {
-    return f.code == "init.half" || f.code == "init.bring-up" || f.code == "account.lost";
+// Refusals about a part of the patch: if one is allowed, the payload is only a part of the fix. A
+// hook may do the work of assembly, which no payload replaces.
+bool is_about_a_part(const Finding& f, bool hooks) {
+    return f.code == "init.half" || f.code == "init.bring-up" || f.code == "account.lost"
+           || (!hooks
+               && (f.code == "assembly.changed" || f.code == "assembly.added"
+                   || f.code == "select.entry-text"));
 }
 
 } // namespace
@@ -46,7 +49,7 @@ bool is_about_a_part(const Finding& f) {
 Result<void> judge(Context& c) {
     c.lines->locate(c.program, c.findings);
     c.partial |= std::any_of(c.findings.begin(), c.findings.end(), [&](const Finding& f) {
-        return is_about_a_part(f) && c.options.allowances.covers(f);
+        return is_about_a_part(f, !c.selection.hooks.empty()) && c.options.allowances.covers(f);
     });
     c.partial |= !c.options.left_out.empty();
     c.options.allowances.apply(c.findings);

@@ -89,6 +89,7 @@ Json describe(const Assembly& a) {
     Json j;
     j["build_id"] = hex(a.payload.build_id);
     j["size"] = a.payload.bytes.size();
+    j["partial"] = a.partial;
     j["contents"] = Json::array();
     for (const Included& i : a.selection.items) {
         const Atom& atom = a.program.atom(i.place);

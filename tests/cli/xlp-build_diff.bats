@@ -46,6 +46,31 @@ load harness
     leaves_nothing same.livepatch
 }
 
+# assembled NAME INSTRUCTION: a unit of assembly
+assembled() {
+    printf '.text\n.globl way_in\nway_in: nop\n %s\n ret\n.section .note.GNU-stack\n' "$2" >entry.S
+    gcc -c entry.S -o "$1"
+}
+
+@test "diff: assembly that is left as it is makes a partial fix, unless a hook does its work" {
+    mkdir -p a b
+    compiled a/x && compiled b/x -DFIXED
+    assembled a/entry.o nop && assembled b/entry.o cld
+    ld --build-id=sha1 -e admit -T "$tiny_xen/xen.lds" a/x.o a/entry.o -o xen-syms
+    tool diff a b --xen-syms xen-syms -o fix.livepatch
+    exits 1
+    complains "assembly.changed"
+    tool diff a b --xen-syms xen-syms -o fix.livepatch --allow assembly.changed --json
+    exits 0
+    json '.partial == true'
+    printf 'void f(void) {}\nvoid (*const hook)(void) __attribute__((section(".livepatch.hooks.load"))) = f;\n' |
+        gcc -c -O2 -fpic -fcf-protection=none -ffunction-sections -fdata-sections -x c - -o hook.o
+    ld -r b/x.o hook.o -o both.o && mv both.o b/x.o
+    tool diff a b --xen-syms xen-syms -o fix.livepatch --allow assembly.changed --json
+    exits 0
+    json '.partial == false'
+}
+
 @test "diff: no change is refused" {
     hypervisor
     tool diff before.o before.o --xen-syms xen-syms -o none.livepatch
