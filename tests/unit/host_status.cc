@@ -156,6 +156,31 @@ TEST_F(VerbTest, ARevokedPayloadIsNotAppliedAndProvesNothing) {
     EXPECT_TRUE(xen.stack.empty());
 }
 
+TEST_F(VerbTest, ARevokedPayloadIsNotLoadedByHandEither) {
+    const fs::path f = store("one", on("a"), {"XSA-1"});
+    index({"--revoke", make_blob(on("a"))->sha256});
+    const Ran r = xlp({"load", f});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("preflight.revoked"));
+    EXPECT_NE(compat({"load", f}).code, 0);
+    EXPECT_TRUE(xen.stack.empty());
+    EXPECT_EQ(compat({"--force", "load", f}).code, 0);
+    EXPECT_EQ(xen.stack.size(), 1u);
+}
+
+TEST_F(VerbTest, APartOfTheStoreThatCannotBeReadIsADoubt) {
+    store("one", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    // where a payload's own folder belongs
+    ASSERT_TRUE(write_file(root.paths.store() / xen_id / std::string(64, 'e'), "no folder"));
+    const Ran r = xlp({"status", "--json"});
+    EXPECT_EQ(r.code, 4);
+    EXPECT_EQ(r.json()["store_errors"], 1);
+    EXPECT_EQ(xlp({"status", "--monitor"}).code, 3);
+}
+
 TEST_F(VerbTest, OtherBytesUnderANameAreNotTakenForIt) {
     const fs::path f = store("one", on("a"), {"XSA-1"});
     index();

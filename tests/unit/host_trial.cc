@@ -3,6 +3,7 @@
 #include "host_disk.h"
 #include "host_fixture.h"
 #include "payload/base/file.h"
+#include "tools/xlp/disk/journal.h"
 #include "tools/xlp/disk/trial.h"
 
 #include <cerrno>
@@ -266,6 +267,100 @@ TEST_F(TrialTest, ADamagedListOfSettledPayloadsMakesThemNew) {
     ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
     crash("third");
     EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+}
+
+// Nothing but the apply itself shows that a payload runs.
+TEST_F(TrialTest, WhatWasNeverSeenAppliedHasNotSettled) {
+    store("a", on("a"));
+    xen.on_call = [](ScriptedXen& x, int) {
+        if (x.find("a"))
+            throw Killed{}; // xlp, before the apply
+    };
+    EXPECT_THROW(xlp({"sync"}), Killed);
+    ::testing::internal::GetCapturedStdout();
+    ::testing::internal::GetCapturedStderr();
+    xen.on_call = nullptr;
+    shut_down("second");
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    crash("third"); // its first time
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 1);
+    EXPECT_THAT(xen.stack, IsEmpty());
+}
+
+TEST_F(TrialTest, ADamagedConfigurationDoesNotMakeAShutdownACrash) {
+    store("a", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    configure("nonsense\n");
+    const Ran r = xlp({"settle", "--now"});
+    EXPECT_EQ(r.code, 0);
+    EXPECT_THAT(r.err, HasSubstr("config.malformed"));
+    fs::remove(root.paths.config());
+    crash("second");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+}
+
+TEST_F(TrialTest, AnUncleanEndOfSettledPayloadsIsSeenUntilTheySettleAgain) {
+    store("a", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    shut_down("second");
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_EQ(xlp({"status", "--monitor"}).code, 0);
+    crash("third");
+    ASSERT_EQ(compat({"list"}).code, 0);
+    ASSERT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_EQ(xlp({"status", "--json"}).json()["went_down"], Json({"a"}));
+    EXPECT_EQ(xlp({"status", "--monitor"}).code, 1);
+    const fs::path metrics = root.paths.root / "metrics";
+    ASSERT_EQ(xlp({"status", "--prometheus", metrics}).code, 0);
+    EXPECT_THAT(*read_text(metrics), HasSubstr("\nxlp_went_down 1\n"));
+    ASSERT_EQ(xlp({"settle", "--now"}).code, 0);
+    EXPECT_EQ(xlp({"status", "--monitor"}).code, 0);
+}
+
+// xlp was killed while the checks ran: nobody knows what they would have said.
+TEST_F(TrialTest, WhatWasNotCheckedToTheEndIsUndone) {
+    ASSERT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
+    Journal j{"load", {}, xen.snapshot(), {}, false, true};
+    ASSERT_TRUE(write_journal(root.paths, j));
+    const Ran r = xlp({"sync"});
+    EXPECT_THAT(r.err, HasSubstr("host.repaired"));
+    EXPECT_THAT(xen.stack, IsEmpty());
+    ASSERT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
+    j.unchecked = false;
+    ASSERT_TRUE(write_journal(root.paths, j));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+}
+
+TEST_F(TrialTest, AHealthCheckThatLeavesSomethingRunningIsNotWaitedFor) {
+    check("daemon", "setsid sleep 30 &\nexit 0\n");
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+}
+
+// The same words as for what is in the store.
+TEST_F(TrialTest, WhatIsHeldBackIsNotLoadedByHandEither) {
+    const std::string f = file("a", on("a"));
+    ASSERT_EQ(xlp({"load", f}).code, 0);
+    crash("second");
+    Ran r = xlp({"load", f});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("preflight.held"));
+    EXPECT_NE(compat({"load", f}).code, 0);
+    EXPECT_THAT(xen.stack, IsEmpty());
+    ASSERT_EQ(xlp({"sync", "--after-crash"}).code, 0);
+    EXPECT_EQ(xlp({"load", f}).code, 0);
+    shut_down("third");
+    fs::create_directories(root.paths.holds());
+    ASSERT_TRUE(write_file(root.paths.holds() / xen_id, id("a") + "\n"));
+    EXPECT_EQ(xlp({"load", f}).code, 1);
+    EXPECT_NE(compat({"upload", "a", f}).code, 0);
+    EXPECT_EQ(xlp({"load", "--force", f}).code, 0);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
 }
 
 // A power cut after a success must not bring the record of the trial back: its removal is synced.

@@ -53,6 +53,25 @@ TEST_F(WayOut, RevertAndUnloadWorkWhileARepairIsDue) {
     EXPECT_THAT(xen.stack, ElementsAre("a")) << "nothing was applied again";
 }
 
+// What cannot be brought back any more is given up by the same word.
+TEST_F(WayOut, UnloadOfWhatARepairMissesGivesItUp) {
+    Journal j{"load", {}, {}, {"a"}, false, false};
+    ASSERT_EQ(xlp({"load", file("a", on("a"))}).code, 0);
+    j.before = xen.snapshot();
+    j.after = j.before;
+    j.after.entries.front().name = "n";
+    other(Action::revert, "a");
+    other(Action::unload, "a");
+    fs::remove_all(root.paths.spool());
+    ASSERT_TRUE(write_journal(root.paths, j));
+    ASSERT_EQ(xlp({"load", file("b", on("b"))}).code, 4) << "it cannot be repaired";
+    const Ran r = xlp({"unload", "a"});
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_THAT(r.err, HasSubstr("host.let-go"));
+    EXPECT_EQ(xlp({"load", file("b", on("b"))}).code, 0);
+    EXPECT_EQ(xlp({"unload", "c"}).code, 1) << "absent, and nobody's business";
+}
+
 TEST_F(WayOut, AnInterruptedOperationDoesNotBringBackWhatSomebodyTookOut) {
     lock_out();
     clock.sleep(std::chrono::seconds(1)); // what is under way ends first
@@ -132,6 +151,12 @@ TEST_F(WayOut, EveryChangeLeavesItsTrailAlsoAnUndoing) {
     events.clear();
     ASSERT_EQ(xlp({"settle", "--now"}).code, 0);
     EXPECT_THAT(events.back().fields, Contains(Pair("XLP_OPERATION", "settle")));
+    events.clear();
+    fs::create_directories(root.paths.store() / xen_id);
+    ASSERT_EQ(xlp({"sync", "--prune", "--after-crash"}).code, 0);
+    ASSERT_FALSE(events.empty());
+    EXPECT_THAT(events.front().fields, Contains(Pair("XLP_STEP", "lift")));
+    EXPECT_THAT(events.back().fields, Contains(Pair("XLP_OPERATION", "sync --prune")));
 }
 
 TEST_F(WayOut, AHeldLockIsWorthAnotherTryForScripts) {

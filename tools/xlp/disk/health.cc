@@ -26,7 +26,7 @@ std::string last_line(const std::string& text) {
 Finding failed(const fs::path& check, const std::string& how) {
     return refusal("health.failed",
                    fmt::format("The health check failed after the apply: {}.", how),
-                   "See what it found; the applied payloads were reverted.", {check, {}, {}, 0});
+                   "See what it found; xlp reverts what it applied.", {check, {}, {}, 0});
 }
 
 } // namespace
@@ -37,6 +37,10 @@ Result<Health> Health::read(const Paths& paths) {
     for (const auto& e : fs::directory_iterator(paths.health(), ec))
         if (e.is_regular_file(ec) && ::access(e.path().c_str(), X_OK) == 0)
             h.checks_.push_back(e.path());
+    if (ec && ec != std::errc::no_such_file_or_directory)
+        return fail(environment(
+            "file.unreadable", fmt::format("The health checks cannot be read: {}.", ec.message()),
+            "Make this directory readable, or remove it.", {paths.health(), {}, {}, 0}));
     std::sort(h.checks_.begin(), h.checks_.end());
     for (const fs::path& check : h.checks_)
         if (auto ours = only_ours(check); !ours)

@@ -11,7 +11,7 @@ namespace xlp::host {
 
 Journal Journal::of(const Plan& plan, const Snapshot& host) {
     const std::set<std::string> names = plan.touches(host);
-    Journal j{plan.operation, host.within(names), plan.after(host).within(names), {}, false};
+    Journal j{plan.operation, host.within(names), plan.after(host).within(names), {}, false, false};
     for (std::size_t i = 0; i < plan.commit_point(); ++i)
         if (plan.steps[i].kind == Step::Kind::unload)
             j.removes.insert(plan.steps[i].name);
@@ -29,6 +29,7 @@ Result<void> write_journal(const Paths& paths, const Journal& j) {
                                       {"after", to_json(j.after)},
                                       {"removes", removes},
                                       {"committed", j.committed},
+                                      {"unchecked", j.unchecked},
                                       {"started", utc_now()}});
 }
 
@@ -42,11 +43,10 @@ Result<std::optional<Journal>> read_journal(const Paths& paths) {
     if (text_of(j, "boot") != boot_id(paths)) // the hypervisor has started afresh since
         return std::optional<Journal>();
     const std::string operation = text_of(j, "operation");
-    Journal journal{operation.empty() ? "operation" : operation,
-                    snapshot_from(j.value("before", Json())),
-                    snapshot_from(j.value("after", Json())),
-                    {},
-                    j.value("committed", Json()) == true};
+    Journal journal{
+        operation.empty() ? "operation" : operation, snapshot_from(j.value("before", Json())),
+        snapshot_from(j.value("after", Json())),     {},
+        j.value("committed", Json()) == true,        j.value("unchecked", Json()) == true};
     for (const Json& name : j.value("removes", Json::array()))
         if (name.is_string())
             journal.removes.insert(decode_name(name));

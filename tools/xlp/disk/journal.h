@@ -21,8 +21,12 @@ struct Journal {
     // is gone was removed by somebody, and stays gone.
     std::set<std::string> removes;
     bool committed = false; // the last apply is done: only tidying is left
+    bool unchecked = false; // health checks have not passed yet
 
     static Journal of(const Plan&, const Snapshot& host);
+    bool names(const std::string& payload) const {
+        return before.find(payload) || after.find(payload);
+    }
 };
 
 Result<void> write_journal(const Paths&, const Journal&);

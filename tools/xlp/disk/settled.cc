@@ -2,6 +2,7 @@
 #include "tools/xlp/disk/settled.h"
 
 #include "tools/xlp/disk/state.h"
+#include "tools/xlp/hypervisor/names.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -27,15 +28,25 @@ Result<Settled> Settled::read(const Paths& paths) {
         return fail(json);
     if (*json && (*json)->contains("settled") && (**json)["settled"].is_array())
         for (const Json& e : (**json)["settled"])
-            s.entries_.push_back({text_of(e, "xen"), text_of(e, "id"), text_of(e, "down")});
+            s.entries_.push_back({text_of(e, "xen"), text_of(e, "id"),
+                                  decode_name(text_of(e, "name")), text_of(e, "down")});
     return s;
 }
 
 Result<void> Settled::write() const {
     Json list = Json::array();
     for (const Entry& e : entries_)
-        list.push_back({{"xen", e.xen}, {"id", e.id}, {"down", e.down}});
+        list.push_back(
+            {{"xen", e.xen}, {"id", e.id}, {"name", encode_name(e.name)}, {"down", e.down}});
     return put_json(paths_.settled(), {{"schema", "xlp.settled/1"}, {"settled", list}});
+}
+
+std::vector<std::string> Settled::down_once(const std::string& xen) const {
+    std::vector<std::string> names;
+    for (const Entry& e : entries_)
+        if (e.xen == xen && !e.down.empty())
+            names.push_back(e.name);
+    return names;
 }
 
 Settled::Entry* Settled::find(const std::string& xen, const OnTrial& p) {
@@ -47,7 +58,7 @@ Settled::Entry* Settled::find(const std::string& xen, const OnTrial& p) {
 void Settled::add(const TrialRecord& r) {
     for (const OnTrial& p : r.payloads) {
         std::erase_if(entries_, [&](const Entry& e) { return e.xen == r.xen && e.id == id_of(p); });
-        entries_.push_back({r.xen, id_of(p), {}});
+        entries_.push_back({r.xen, id_of(p), p.name, {}});
     }
     if (entries_.size() > most_entries)
         entries_.erase(entries_.begin(), entries_.end() - most_entries);

@@ -18,6 +18,9 @@ public:
     static Result<Settled> read(const Paths&);
     Result<void> write() const;
 
+    // Names of the payloads whose last trial period on this hypervisor ended with the host down.
+    std::vector<std::string> down_once(const std::string& xen) const;
+
     // Their trial period is over.
     void add(const TrialRecord&);
     // The host went down in this trial period. Returns the payloads to hold back: those that had
@@ -28,7 +31,8 @@ public:
 private:
     struct Entry {
         std::string xen, id; // the hypervisor's build-id; the payload's SHA-256 or build-id
-        std::string down;    // the boot in which the host went down since it last settled
+        std::string name;
+        std::string down; // the boot in which the host went down since it last settled
     };
     Entry* find(const std::string& xen, const OnTrial&);
 

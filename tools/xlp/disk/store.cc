@@ -97,10 +97,12 @@ Offer Store::offer(const std::string& xen_build_id, const Trust& trust, Findings
     std::error_code ec;
     const std::vector<fs::path> files = files_in(folder(xen_build_id), ec);
     o.folder = !xen_build_id.empty() && !ec;
-    if (ec && ec != std::errc::no_such_file_or_directory)
+    if (ec && ec != std::errc::no_such_file_or_directory) {
         findings.push_back(environment("store.unreadable",
                                        fmt::format("The store cannot be read: {}.", ec.message()),
                                        {}, {folder(xen_build_id), {}, {}, 0}));
+        o.rejected.push_back("a part that cannot be read");
+    }
     for (const fs::path& file : files) {
         auto bundle = read_bundle(file);
         if (!bundle) {

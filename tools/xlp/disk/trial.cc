@@ -13,7 +13,8 @@ namespace xlp::host {
 
 namespace {
 
-Result<void> note_settled(const Paths& paths, const TrialRecord& r) {
+Result<void> note_settled(const Paths& paths, TrialRecord r) {
+    std::erase_if(r.payloads, [](const OnTrial& p) { return !p.confirmed; });
     auto settled = Settled::read(paths);
     if (!settled)
         return fail(settled);
@@ -38,16 +39,19 @@ Result<std::optional<TrialRecord>> Trial::read() const {
         r.since = Nanoseconds(j["since"].get<std::int64_t>());
     if (j.contains("payloads") && j["payloads"].is_array())
         for (const Json& p : j["payloads"])
-            r.payloads.push_back(
-                {decode_name(text_of(p, "name")), text_of(p, "sha256"), text_of(p, "build_id")});
+            r.payloads.push_back({decode_name(text_of(p, "name")), text_of(p, "sha256"),
+                                  text_of(p, "build_id"),
+                                  p.is_object() && p.value("confirmed", Json()) == true});
     return std::optional(std::move(r));
 }
 
 Result<void> Trial::write(const TrialRecord& r) const {
     Json payloads = Json::array();
     for (const OnTrial& p : r.payloads)
-        payloads.push_back(
-            {{"name", encode_name(p.name)}, {"sha256", p.sha256}, {"build_id", p.build_id}});
+        payloads.push_back({{"name", encode_name(p.name)},
+                            {"sha256", p.sha256},
+                            {"build_id", p.build_id},
+                            {"confirmed", p.confirmed}});
     return put_json(paths_.trial(), {{"schema", "xlp.trial/1"},
                                      {"boot", r.boot},
                                      {"xen", r.xen},
@@ -87,7 +91,8 @@ Result<void> Trial::begin(const std::string& operation, const std::string& xen,
         return fail(
             environment("host.crash-record",
                         "The record of an earlier crash is still there and could not be saved.",
-                        "Run `xlp sync' first.", {paths_.trial(), {}, {}, 0}));
+                        "Make sure that there is free space for it, then run `xlp sync'.",
+                        {paths_.trial(), {}, {}, 0}));
     TrialRecord r = *there ? std::move(**there) : TrialRecord{};
     r.boot = boot;
     r.xen = xen;
@@ -112,7 +117,12 @@ Result<void> Trial::keep_applied(const Snapshot& host) const {
         return !e || !e->applied
                || (!e->sha256.empty() && !p.sha256.empty() && e->sha256 != p.sha256);
     };
-    if (std::erase_if((*r)->payloads, gone) == 0)
+    bool changed = std::erase_if((*r)->payloads, gone) != 0;
+    for (OnTrial& p : (*r)->payloads) {
+        changed = changed || !p.confirmed;
+        p.confirmed = true;
+    }
+    if (!changed)
         return {};
     return (*r)->payloads.empty() ? forget() : write(**r);
 }

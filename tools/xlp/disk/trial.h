@@ -17,6 +17,7 @@ namespace xlp::host {
 
 struct OnTrial {
     std::string name, sha256, build_id;
+    bool confirmed = false; // seen applied after the operation had ended
 };
 
 struct TrialRecord {
@@ -33,10 +34,10 @@ public:
     // Adds payloads that are about to be applied. On disk, synced, when it returns.
     Result<void> begin(const std::string& operation, const std::string& xen,
                        const std::vector<OnTrial>&, Nanoseconds now) const;
-    // Removes what was not applied after all.
+    // Removes what was not applied after all, and confirms the rest.
     Result<void> keep_applied(const Snapshot& host) const;
-    // Ends the trial period of all, and notes that they settled (settled.h). A record from another
-    // boot stays.
+    // Ends the trial period of all, and notes that those settled that are confirmed (settled.h): a
+    // record without xlp's end may name payloads that never ran. A record from another boot stays.
     Result<void> settle() const;
 
     Result<std::optional<TrialRecord>> current() const; // of this boot

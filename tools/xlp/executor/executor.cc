@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <utility>
 
 namespace xlp::host {
 
@@ -59,7 +60,7 @@ Result<void> Executor::repair(Findings& findings) {
     auto now = undo.look();
     if (!now)
         return fail(now);
-    if (now->same_as(j.after) || now->same_as(j.before)) {
+    if ((now->same_as(j.after) && !j.unchecked) || now->same_as(j.before)) {
         tidy(findings);
         return {};
     }
@@ -86,10 +87,14 @@ Result<void> Executor::repair(Findings& findings) {
 // The step comes first: nothing that was left behind may stand in its way.
 Result<void> Executor::take_over(const Plan& plan, Findings& findings) {
     hands_.belong_to(plan.operation);
-    for (const Step& step : plan.steps)
-        if (auto done = hands_.perform(step, findings); !done)
-            return done;
     auto journal = read_journal(setting_.paths);
+    for (const Step& step : plan.steps)
+        if (auto done = hands_.perform(step, findings); !done) {
+            // what the journal still wants to bring back is given up as well
+            if (done.error().front().code != "host.absent" || !journal || !*journal
+                || !(*journal)->names(step.name))
+                return done;
+        }
     if (!journal || *journal)
         findings.push_back(
             warning("host.let-go",
@@ -173,9 +178,10 @@ Result<void> Executor::prepare(const Plan& plan, const Snapshot& host, Journal& 
         if (!health)
             return fail(health);
         health_ = std::move(*health);
+        journal.unchecked = !health_.empty();
     }
-    // an atomic step needs no journal, and must work where none can be written
-    if (!plan.atomic())
+    // an atomic step that is not checked needs no journal, and must work where none can be written
+    if (!plan.atomic() || journal.unchecked)
         if (auto done = write_journal(setting_.paths, journal); !done)
             return done;
     if (!plan.applies())
@@ -242,6 +248,8 @@ Result<void> Executor::carry_out(const Plan& plan, Journal& journal, Findings& f
     }
     if (auto healthy = check_health(plan); !healthy)
         return undo(plan, journal, healthy.error(), findings);
+    if (std::exchange(journal.unchecked, false))
+        as_warnings(findings, write_journal(setting_.paths, journal));
     if (!plan.atomic() && end < plan.steps.size())
         commit(journal, findings);
     for (std::size_t i = end; i < plan.steps.size(); ++i) {

@@ -170,7 +170,11 @@ private:
     }
 
     Plan& stage() {
-        d_.stages.push_back({"sync", {}, true});
+        // the words that allow to weaken the host are part of the trail
+        d_.stages.push_back({std::string("sync") + (wishes_.prune ? " --prune" : "")
+                                 + (wishes_.downgrade ? " --downgrade" : ""),
+                             {},
+                             true});
         return d_.stages.back();
     }
 

@@ -71,6 +71,9 @@ std::string prometheus(const Vitals& v) {
           "1: payloads are held back because the host went down in their trial period.",
           int(v.crashed));
     m.one("xlp_interrupted", "1: an operation did not finish.", int(v.interrupted));
+    m.one("xlp_went_down",
+          "Settled payloads in whose last trial period the host went down: once more holds them.",
+          v.went_down);
     m.one("xlp_held", "Payloads that are held back.", v.held);
     m.one("xlp_on_trial", "Applied payloads in their trial period.", v.on_trial);
     if (v.index) {

@@ -17,6 +17,7 @@ struct Vitals {
     std::size_t store_errors = 0; // payloads of the store that cannot be used, or not be reached
     bool crashed = false;         // payloads are held back because the host went down
     bool interrupted = false;     // an operation did not end
+    std::size_t went_down = 0;    // settled payloads with one unclean end
     std::size_t held = 0, on_trial = 0;
     const manifest::Index* index = nullptr;
     std::optional<LastSync> last_sync = {};

@@ -6,6 +6,7 @@
 #include "tools/xlp/plan/bundle.h"
 #include "tools/xlp/plan/preflight.h"
 #include "tools/xlp/plan/trust.h"
+#include "tools/xlp/verbs/offered.h"
 #include "tools/xlp/verbs/verbs.h"
 
 #include <algorithm>
@@ -151,7 +152,10 @@ bool describes_itself(const Blob& b) {
 struct Guard {
     Trust trust;
     Identity xen;
+    Paths paths;
+    Store store;
     std::optional<InitCode> init;
+    bool force = false; // also what is held back or revoked
 };
 
 // The bytes to upload. If no signature is required, a file that is not a payload is passed on to
@@ -173,6 +177,12 @@ Result<std::shared_ptr<Blob>> bytes_of(const std::string& file, const Guard& gua
                 check_silent_faults(*blob->object, guard.xen, guard.init, {file, {}, {}, 0});
             has_errors(faults))
             return fail(std::move(faults));
+    auto against =
+        check_withheld(guard.paths, guard.store, guard.trust, guard.xen, *blob, {file, {}, {}, 0});
+    if (!against)
+        return fail(against);
+    if (has_errors(*against) && !guard.force)
+        return fail(std::move(*against));
     return blob;
 }
 
@@ -309,7 +319,13 @@ int run_xen_livepatch(const Machine& machine, int argc, char** argv) {
     auto o = open_operation(machine, settings);
     if (!o)
         return report(o.error());
-    Guard guard{trust ? std::move(*trust) : Trust(), o->session.identity, {}};
+    report(o->notes);
+    Guard guard{trust ? std::move(*trust) : Trust(),
+                o->session.identity,
+                machine.paths,
+                Store(config && !config->store.empty() ? config->store : machine.paths.store()),
+                {},
+                force};
     if (brings)
         guard.init = read_init_code(machine.paths.xensyms());
     return change(*o, guard, *c, *arguments);

@@ -7,6 +7,7 @@
 #include "tools/xlp/plan/bundle.h"
 #include "tools/xlp/plan/preflight.h"
 #include "tools/xlp/plan/situation.h"
+#include "tools/xlp/verbs/offered.h"
 #include "tools/xlp/verbs/verbs.h"
 
 #include <algorithm>
@@ -147,11 +148,26 @@ struct Bring {
             return fail(host);
         leave_out_loaded(*request, *host, out, doc);
         check_all(*request, *host, o->session.identity, machine.paths, findings);
+        if (auto read = check_policy(*request, *prelude, o->session.identity); !read)
+            return read;
         if (request->force)
             soften(findings);
         if (has_errors(findings))
             return {}; // they decide the exit code
         return carry_out(*o, *request);
+    }
+
+    Result<void> check_policy(const Request& request, const Prelude& prelude, const Identity& xen) {
+        const Store store(prelude.config.store.empty() ? machine.paths.store()
+                                                       : prelude.config.store);
+        for (const Bundle& b : request.bundles) {
+            auto against = check_withheld(machine.paths, store, prelude.trust, xen, *b.blob,
+                                          {b.file, {}, {}, 0});
+            if (!against)
+                return fail(against);
+            append(findings, std::move(*against));
+        }
+        return {};
     }
 
     Result<void> carry_out(Operation& o, const Request& request) {

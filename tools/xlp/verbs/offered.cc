@@ -58,6 +58,29 @@ void leave_out_revoked(Offer& offer, const manifest::Index& index, Findings& fin
 
 } // namespace
 
+Result<Findings> check_withheld(const Paths& paths, const Store& store, const Trust& trust,
+                                const Identity& xen, const Blob& blob, const Where& at) {
+    Findings against;
+    auto holds = Holds::read(paths, xen.build_id);
+    if (!holds)
+        return fail(holds);
+    const IndexFile file = read_index(store.folder(xen.build_id), xen.build_id, trust, paths);
+    if (file.index && file.index->revokes(blob.sha256))
+        against.push_back(refusal("preflight.revoked", "Its publisher revoked this payload.",
+                                  "Use the payload that the index names instead.", at));
+    if (const Hold* h = holds->find(blob.sha256, blob.build_id))
+        against.push_back(
+            h->after_crash()
+                ? refusal("preflight.held",
+                          fmt::format("The host went down without a shutdown during its trial "
+                                      "period ({}), so it is held back.",
+                                      printable(h->when)),
+                          "Find out why. To apply it again: `xlp sync --after-crash'.", at)
+                : refusal("preflight.held", "It is held back by /etc/xlp/hold.d.",
+                          "Remove it from there if it may be applied.", at));
+    return against;
+}
+
 Result<Offered> what_is_offered(const Paths& paths, const Store& store, const Trust& trust,
                                 const Identity& xen, Findings& findings) {
     auto holds = Holds::read(paths, xen.build_id);

@@ -16,6 +16,11 @@ struct Offered {
     Holds holds;
 };
 
+// What the operator, an earlier crash, or the publisher's index says against these bytes:
+// `preflight.held`, `preflight.revoked`. For payloads that do not come from the store.
+Result<Findings> check_withheld(const Paths&, const Store&, const Trust&, const Identity&,
+                                const Blob&, const Where&);
+
 Result<Offered> what_is_offered(const Paths&, const Store&, const Trust&, const Identity&,
                                 Findings& findings);
 

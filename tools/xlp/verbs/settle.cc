@@ -15,11 +15,19 @@ namespace {
 namespace po = cli::po;
 
 Result<void> settle(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
-                    Json& doc) {
+                    Json& doc, Findings& findings) {
+    const auto patience = parse_duration(vm["lock-wait"].as<std::string>());
+    if (!patience)
+        return fail(patience);
     auto config = read_config(machine.paths.config());
-    if (!config)
-        return fail(config);
-    auto lock = Lock::take(machine.paths.lock(), machine.clock, std::chrono::seconds(30));
+    if (!config) { // a shutdown must not look like a crash because of a typo
+        for (Finding f : config.error()) {
+            f.severity = Severity::warning;
+            findings.push_back(std::move(f));
+        }
+        config = Config();
+    }
+    auto lock = Lock::take(machine.paths.lock(), machine.clock, *patience);
     if (!lock)
         return fail(lock);
     const Trial trial(machine.paths);
@@ -71,10 +79,11 @@ cli::Verb settle_verb(const Machine& machine) {
                 {},
                 {},
                 {}};
-    v.options.add_options()("now", "end it now, however short: at a clean shutdown, or on request");
-    v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
-        return settle(machine, vm, out, doc);
-    };
+    v.options.add_options()("now", "end it now, however short: at a clean shutdown, or on request")(
+        "lock-wait", po::value<std::string>()->default_value("30s")->value_name("TIME"),
+        "how long to wait while another xlp changes this host");
+    v.run = [&machine](const po::variables_map& vm, const cli::Output& out, Json& doc,
+                       Findings& findings) { return settle(machine, vm, out, doc, findings); };
     return v;
 }
 

@@ -2,6 +2,7 @@
 #include "payload/base/file.h"
 #include "payload/base/json.h"
 #include "tools/xlp/disk/last_sync.h"
+#include "tools/xlp/disk/settled.h"
 #include "tools/xlp/disk/store.h"
 #include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
@@ -238,6 +239,16 @@ private:
                 "The host went down during the trial period of payloads, so they are held back.",
                 "Find out why: a power cut, or a crash? To apply them "
                 "again: `xlp sync --after-crash'."));
+        doc_["went_down"] = Json::array();
+        if (auto settled = Settled::read(machine_.paths))
+            for (const std::string& name : settled->down_once(f.session.identity.build_id))
+                doc_["went_down"].push_back(printable(name));
+        if (!doc_["went_down"].empty())
+            findings_.push_back(warning(
+                "host.went-down",
+                "The host went down without a shutdown in the last trial period of payloads that "
+                "had settled before. A second time in a row holds them back.",
+                "Find out why: a power cut, or a crash?"));
         std::error_code ec;
         doc_["interrupted"] = std::filesystem::exists(machine_.paths.journal(), ec);
         if (doc_["interrupted"] == true)
@@ -258,9 +269,9 @@ private:
     std::string metrics(const Facts& f, const Assessment& a) const {
         const auto& index = f.offered.index.index;
         return prometheus({a, f.host, f.session.identity, store_errors(f), doc_["crashed"] == true,
-                           doc_["interrupted"] == true, f.offered.holds.all().size(),
-                           doc_["on_trial"].size(), index ? &*index : nullptr,
-                           last_sync(machine_.paths)});
+                           doc_["interrupted"] == true, doc_["went_down"].size(),
+                           f.offered.holds.all().size(), doc_["on_trial"].size(),
+                           index ? &*index : nullptr, last_sync(machine_.paths)});
     }
 
     // For one advisory: safe 0, not 1, nobody knows 4.
@@ -328,7 +339,8 @@ int plugin_code(const Json& doc) {
     if (!is("protected", true))
         return 3;
     const auto some = [&](const char* key) { return doc.contains(key) && !doc[key].empty(); };
-    return is("crashed", true) || is("interrupted", true) || some("held") ? 1 : 0;
+    return is("crashed", true) || is("interrupted", true) || some("held") || some("went_down") ? 1
+                                                                                               : 0;
 }
 
 std::string plugin_line(const Json& doc) {
@@ -339,7 +351,9 @@ std::string plugin_line(const Json& doc) {
     if (!doc.contains("stack"))
         return s + " - the hypervisor cannot be reached";
     if (code == 1)
-        return s + " - payloads are held back, or an operation did not finish: see `xlp status'";
+        return s
+               + " - payloads are held back, the host went down, or an operation did not finish: "
+                 "see `xlp status'";
     s += fmt::format(" - {} payloads applied", count("stack"));
     if (count("missing"))
         s += fmt::format(", {} missing", count("missing"));

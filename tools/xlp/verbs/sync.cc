@@ -100,9 +100,8 @@ struct Sync {
         const Identity& xen = o->session.identity;
         if (off(prelude->config, xen))
             return {};
-        if (vm.count("after-crash"))
-            if (auto lifted = lift_holds(machine.paths, xen.build_id); !lifted)
-                return lifted;
+        if (auto lifted = lift(xen); !lifted)
+            return lifted;
         auto done = synchronise(*o, *prelude, store);
         Findings all = findings;
         if (!done)
@@ -128,6 +127,20 @@ struct Sync {
         auto done = carry_out(o, offered->offer);
         doc["cost"] = cost_of(o.session);
         return done;
+    }
+
+    Result<void> lift(const Identity& xen) {
+        if (!vm.count("after-crash"))
+            return {};
+        if (auto lifted = lift_holds(machine.paths, xen.build_id); !lifted)
+            return lifted;
+        if (machine.trail)
+            machine.trail({"sync --after-crash: holds lifted",
+                           {{"XLP_OPERATION", "sync --after-crash"},
+                            {"XLP_STEP", "lift"},
+                            {"XLP_XEN_BUILD_ID", xen.build_id},
+                            {"XLP_RESULT", "done"}}});
+        return {};
     }
 
     bool off(const Config& config, const Identity& xen) {
