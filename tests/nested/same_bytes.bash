@@ -31,14 +31,15 @@ as=()
 build first "$XLP_ASSETS/src" "$work/cache"
 build "warm cache, one job" "$XLP_ASSETS/src" "$work/cache" --jobs 1
 
-# another folder, home, time zone, locale, mask, terminal size; another user, if we may choose
+# another folder, home, time zone, locale, mask, terminal size; another user, if one can read the files
 mkdir -p "$work/a folder/home"
 cp -a "$XLP_ASSETS/src" "$work/a folder/xen-source"
 as=(env HOME="$work/a folder/home" TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANGUAGE=de COLUMNS=33
     SOURCE_DATE_EPOCH=1)
-if [ "$(id -u)" -eq 0 ]; then
+nobody=(setpriv --reuid=nobody --clear-groups)
+if [ "$(id -u)" -eq 0 ] && "${nobody[@]}" test -r "$XLP_ASSETS/manifest" -a -x "$builder" -a -r "$recipe/recipe.json"; then
     mkdir -p "$work/another user, cold cache" && chown -R nobody "$work/a folder" "$work/another user, cold cache"
-    as+=(setpriv --reuid=nobody --clear-groups)
+    as+=("${nobody[@]}")
 fi
 (umask 077 && build "another user, cold cache" "$work/a folder/xen-source" "$work/a folder/home/cache" --jobs 7)
 
