@@ -327,7 +327,7 @@ cli::Verb matrix_verb() {
         "shard", one()->value_name("I/N"),
         "do only the I-th of N parts; `matrix merge DIR... -o DIR' combines them")(
         "launcher", one()->default_value("")->value_name("CMD"),
-        "prefix for each compiler command: ccache, distcc")(
+        "prefix for each compiler command: ccache")(
         "kernel", one()->value_name("FILE"),
         "dom0 kernel; if given, xlp-qa tests each payload (a branch's files may include one)")(
         "config", list()->value_name("[BRANCH=]FILE"),
