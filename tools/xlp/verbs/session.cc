@@ -19,6 +19,7 @@ tl::unexpected<Findings> usage(std::string why) {
 
 Finding went_down(const std::vector<OnTrial>& payloads) {
     std::vector<std::string> names;
+    names.reserve(payloads.size());
     for (const OnTrial& p : payloads)
         names.push_back(printable(p.name));
     return warning("host.went-down",
