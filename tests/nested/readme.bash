@@ -5,10 +5,8 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$1 work=$2
-if [ -z "${XLP_ASSETS:-}" ]; then
-    [ -z "${XLP_REQUIRE_NESTED:-}" ] || { echo "XLP_REQUIRE_NESTED is set, and XLP_ASSETS is not" && exit 1; }
-    echo "no hypervisor: set XLP_ASSETS" && exit 77
-fi
+# shellcheck source=tests/nested/assets.bash
+. "$top/tests/nested/assets.bash"
 rm -rf "$work" && mkdir -p "$work/bin" && cd "$work"
 ln -s "$top/scripts" "$top/xen-patches" .
 export XLP_BASES=$work/bases PATH=$work/bin:$tools/xlp-build:$tools/xlp-qa:$PATH

@@ -6,20 +6,18 @@
 set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 builder=$1 work=$2
-if [ -z "${XLP_ASSETS:-}" ]; then
-    [ -z "${XLP_REQUIRE_NESTED:-}" ] || { echo "XLP_REQUIRE_NESTED is set, and XLP_ASSETS is not" && exit 1; }
-    echo "no hypervisor: set XLP_ASSETS" && exit 77
-fi
+# shellcheck source=tests/nested/assets.bash
+. "$top/tests/nested/assets.bash"
 recipe=$top/xen-patches/debian-4.17/xsa-506
 rm -rf "$work" && mkdir -p "$work"
 
-# build NAME SOURCE CACHE [WORD...]: into elsewhere of that name
+# build NAME SOURCE CACHE [WORD...]: into a folder of that name; CACHE may be empty
 build() {
     local name=$1 out=$work/$1 source=$2 cache=$3
     shift 3
     mkdir -p "$out"
-    "${as[@]}" "$builder" payload --source "$source" --config "$(echo "$XLP_ASSETS"/hv/boot/xen-*.config)" \
-        --xen-syms "$(find "$XLP_ASSETS"/dbg -name 'xen-syms-*' ! -name '*.map')" --cache "$cache" \
+    "${as[@]}" "$builder" payload --source "$source" --config "$xen_config" \
+        --xen-syms "$xen_syms" ${cache:+--cache "$cache"} \
         "$recipe"/*.patch --advisory XSA-506 -o "$out/fix.livepatch" "$@"
     for file in fix.livepatch fix.livepatch.json; do
         cmp "$work/first/$file" "$out/$file" || { echo "$name: $file differs" && exit 1; }
@@ -28,12 +26,12 @@ build() {
 }
 
 as=()
-build first "$XLP_ASSETS/src" "$work/cache"
-build "warm cache, one job" "$XLP_ASSETS/src" "$work/cache" --jobs 1
+build first "$xen_source" ''    # the user's cache, which the other tests have filled
+build "one job" "$xen_source" '' --jobs 1
 
 # another folder, home, time zone, locale, mask, terminal size; another user, if one can read the files
 mkdir -p "$work/elsewhere/home"
-cp -a "$XLP_ASSETS/src" "$work/elsewhere/xen-source"
+cp -a "$xen_source" "$work/elsewhere/xen-source"
 as=(env HOME="$work/elsewhere/home" TZ=Pacific/Kiritimati LC_ALL=C.UTF-8 LANGUAGE=de COLUMNS=33
     SOURCE_DATE_EPOCH=1)
 nobody=(setpriv --reuid=nobody --clear-groups)
