@@ -206,7 +206,7 @@ Result<void> write_file(const fs::path& path, View bytes, WriteOptions options) 
         return fail(environment("file.unwritable", "That path exists and is not a regular file.",
                                 "Use a different path.", {.file = path.string()}));
     const unsigned mode = options.mode & ~current_umask();
-    std::string temporary = path.string() + ".XXXXXX";
+    std::string temporary = path.string() + std::string(unfinished_mark) + "XXXXXX";
     Descriptor file(::mkostemp(temporary.data(), O_CLOEXEC));
     if (!file)
         return fail(unwritable(path, errno));

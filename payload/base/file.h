@@ -31,6 +31,9 @@ struct WriteOptions {
     bool exclusive = false; // fails if the file is there already
 };
 
+// What stands between a file's name and six characters while the file is being written.
+inline constexpr std::string_view unfinished_mark = ".new-";
+
 // Writes to a temporary file beside `path` and renames it: readers see the old file or the whole
 // new one. A device or a pipe that stands at `path` is never replaced. The folder must exist.
 // Errors: `file.unwritable` (environment).

@@ -3,6 +3,7 @@
 // that is passed down to it.
 #pragma once
 
+#include "payload/base/jobs.h"
 #include "payload/base/result.h"
 
 #include <cstddef>
@@ -14,10 +15,10 @@ namespace xlp {
 // What cancelled work returns: `interrupted` (environment).
 Finding interrupted();
 
-// Runs `work(i)` for every i < count on up to `jobs` threads. Continues after a failure, so that
-// every reason is found, but starts nothing more once `stop` is requested. Returns all failures in
-// the order of i, whatever the order in which they happened.
-Result<void> for_each(std::size_t count, unsigned jobs, const std::stop_token& stop,
+// Runs `work(i)` for every i < count on as many threads as `jobs` allows at each moment. Continues
+// after a failure, so that every reason is found, but starts nothing more once `stop` is requested.
+// Returns all failures in the order of i, whatever the order in which they happened.
+Result<void> for_each(std::size_t count, const Jobs& jobs, const std::stop_token& stop,
                       const std::function<Result<void>(std::size_t)>& work);
 
 } // namespace xlp

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Lines as make prints them, from 4.14 and 4.17, shortened.
+#include "tools/xlp-build/xenbuild/prepare.h"
 #include "tools/xlp-build/xenbuild/recipes.h"
 
 #include <gmock/gmock.h>
@@ -10,6 +11,17 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
+
+TEST(VersionLine, is_the_last_of_gcc_and_the_first_of_clang) {
+    EXPECT_EQ(version_line("gcc\nUsing built-in specs.\nConfigured with: ../configure "
+                           "--with-pkgversion='Debian 12.2.0-14'\nThread model: posix\n"
+                           "gcc version 12.2.0 (Debian 12.2.0-14) \n"),
+              "gcc version 12.2.0 (Debian 12.2.0-14) ");
+    EXPECT_EQ(version_line("clang-14\nDebian clang version 14.0.6\nTarget: x86_64-pc-linux-gnu\n"
+                           "Found CUDA installation: /usr/local/cuda, version \n"),
+              "Debian clang version 14.0.6");
+    EXPECT_EQ(version_line("cc\nwhat it is\n\n"), "what it is");
+}
 
 TEST(SplitShell, words_quotes_and_operators) {
     auto c = split_shell(R"(set -e;  echo '  CC x'; gcc -DX="a b" '-D__F__="m.o"' \-c && rm -f x)");

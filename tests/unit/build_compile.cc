@@ -83,6 +83,23 @@ TEST_F(Compile, a_header_matters_to_those_who_use_what_changed) {
     EXPECT_EQ(b->unchanged[0].object, "common/two.o");
 }
 
+TEST_F(Compile, what_the_original_preprocesses_to_is_kept_for_other_patches) {
+    auto b = build(
+        request({patch("xen/include/xen/help.h", 4, "    return p->a;", "    return p->a + 1;")}));
+    ASSERT_TRUE(b);
+    const fs::path kept = b->trees.original.parent_path() / "texts/common/two.o.i";
+    EXPECT_THAT(read_text(kept).value_or(""), HasSubstr("int two(void)"));
+    const auto time = fs::last_write_time(kept);
+    const fs::path other =
+        patch("xen/include/xen/help.h", 4, "    return p->a;", "    return p->a + 2;");
+    EXPECT_TRUE(build(request({other})));
+    EXPECT_EQ(fs::last_write_time(kept), time);
+    // one that a power cut emptied is made again
+    ASSERT_TRUE(write_file(kept, ""));
+    EXPECT_TRUE(build(request({other})));
+    EXPECT_THAT(read_text(kept).value_or(""), HasSubstr("int two(void)"));
+}
+
 TEST_F(Compile, a_generated_header_is_made_again) {
     auto b = build(request({patch("xen/include/xen/list.lst", 1, "LIMIT 3", "LIMIT 4")}));
     ASSERT_TRUE(b);

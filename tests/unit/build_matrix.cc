@@ -49,6 +49,19 @@ TEST_F(Matrix, BaseIsAReleaseTheFirstCommitsParentOrARevision) {
     EXPECT_THAT((*cases)[3].bases, ElementsAre("7b8ea878a93f^"));
 }
 
+TEST_F(Matrix, OneCaseOfEachBranchGoesAheadToPrepareWhatTheOthersShare) {
+    std::vector<MatrixCase> cases(5);
+    const char* branches[] = {"4.17", "4.17", "4.20", "4.17", "4.20"};
+    for (std::size_t i = 0; i < cases.size(); ++i)
+        cases[i].branch = branches[i];
+    cases[0].decided = "not affected"; // nothing is prepared for it
+    using Round = std::vector<std::size_t>;
+    EXPECT_THAT(rounds(cases), ElementsAre(Round{1, 2}, Round{0, 3, 4}));
+    cases.resize(2);
+    EXPECT_THAT(rounds(cases), ElementsAre(Round{1}, Round{0}));
+    EXPECT_TRUE(rounds({}).empty());
+}
+
 TEST_F(Matrix, LinesMayEndInACarriageReturn) {
     auto cases = read("branch,xsa,commits_in_order,base\r\n4.17,430,8b5be1fe938f,4.17.0\r\n");
     ASSERT_TRUE(cases);
@@ -170,6 +183,13 @@ TEST_F(Matrix, WhatNeedsNoBuildIsDecidedWithItsReason) {
         return cases ? cases->at(0).decided : cases.error()[0].code;
     };
     EXPECT_EQ(decided(), "nothing known");
+    r.branches["4.17"].commits = {std::string(40, '1')};
+    r.concerns = {}; // as an advisory's text leaves it
+    EXPECT_EQ(decided(), "nothing known");
+    r.concerns = {"tools"};
+    EXPECT_EQ(decided(), "not affected");
+    r.concerns = {"hypervisor"};
+    r.branches.clear();
     r.branches["4.17"].commits = {"1"};
     EXPECT_EQ(decided(), "");
     r.branches["4.17"].fixed_in = "4.17.9";

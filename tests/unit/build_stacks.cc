@@ -3,6 +3,7 @@
 // script that writes down its arguments, and assembles a payload with a build-id of its own.
 #include "payload/base/file.h"
 #include "payload/manifest/manifest.h"
+#include "tools/common/process.h"
 #include "tools/xlp-build/matrix/stacks.h"
 
 #include "folder.h"
@@ -31,6 +32,10 @@ case $all in *grows.patch*)
 esac
 case $all in *conflict.patch*1.patch* | *1.patch*conflict.patch*)
     echo '{"findings": [{"code": "patch.does-not-apply", "severity": "error", "why": "No."}]}'
+    exit 3 ;;
+esac
+case $all in *0001.patch*)
+    echo '{"findings": [{"code": "patch.does-not-compile", "severity": "error", "why": "No."}]}'
     exit 3 ;;
 esac
 own=$(echo "$name" | cksum | cut -c1-8)
@@ -128,6 +133,29 @@ TEST_F(Stacked, TheReasonOfARefusalIsTheFirstThatIsMoreThanBoot) {
     EXPECT_THAT(rows[0].codes, ElementsAre("init.half", "types.layout", "data.new"));
     EXPECT_EQ(rows[0].why, "It grows.");
     EXPECT_EQ(rows[1].why, "No.");
+}
+
+// Its text applies, but it uses what other commits of the branch brought.
+TEST_F(Stacked, ACommitThatDoesNotCompileDoesNotApply) {
+    const Command git{.argv = {"sh", "-ec",
+                               "git init -q . && mkdir xen && echo a >xen/a && git add xen && "
+                               "git -c user.name=a -c user.email=b commit -qm a"},
+                      .directory = fs::path(folder / "clone")};
+    fs::create_directories(git.directory);
+    ASSERT_TRUE(run_command(git, {})->ok());
+    fs::create_directories(folder / "source");
+    MatrixCase c;
+    c.branch = "base";
+    c.name = "commit";
+    c.commits = {"HEAD"};
+    c.recipe = PatchRecipe{};
+    c.recipe->hypervisor.source = folder / "source";
+    c.recipe->hypervisor.xen_syms = folder / "xen-syms";
+    auto row = run_case(c, Clone(git.directory, {}), settings, {});
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->verdict, "does not apply");
+    EXPECT_THAT(row->codes, ElementsAre("patch.does-not-compile"));
+    EXPECT_TRUE(row->good());
 }
 
 TEST_F(Stacked, PatchesThatApplyAloneOnlyAreAFailure) {

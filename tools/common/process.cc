@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -18,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace xlp {
@@ -255,6 +257,18 @@ int Child::end() {
     return wait();
 }
 
+Jobs offered_jobs() {
+    const char* makeflags = std::getenv("MAKEFLAGS");
+    return Jobs::offered(makeflags ? makeflags : "", std::thread::hardware_concurrency());
+}
+
+void share(Command& command, const Jobs& jobs) {
+    if (!jobs.is_shared())
+        return;
+    command.passed = jobs.descriptors();
+    command.environment->set("MAKEFLAGS", jobs.makeflags());
+}
+
 Result<Outcome> run_command(const Command& command, const std::stop_token& stop) {
     if (stop.stop_requested())
         return fail(interrupted());
@@ -282,6 +296,7 @@ Result<Outcome> run_command(const Command& command, const std::stop_token& stop)
         expires = Clock::now() + *command.limit;
     auto child = Child::start(command.argv, {.folder = command.directory,
                                              .environment = command.environment,
+                                             .passed = command.passed,
                                              .input = in->read.get(),
                                              .output = out->write.get(),
                                              .error = err->write.get()});

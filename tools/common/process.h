@@ -4,6 +4,7 @@
 // started it ends in any other way (PR_SET_PDEATHSIG).
 #pragma once
 
+#include "payload/base/jobs.h"
 #include "payload/base/result.h"
 
 #include <chrono>
@@ -66,6 +67,7 @@ struct Command {
     std::optional<Environment> environment = Environment();
     std::filesystem::path output = {}; // receives stdout; empty: kept in Outcome::out
     std::string input = {};            // stdin; a pipe's worth (64 KiB) at most
+    std::vector<int> passed = {};      // become descriptors 3, 4, ...
     std::optional<std::chrono::milliseconds> limit = {}; // ended as by a stop when it is over
 };
 
@@ -77,6 +79,11 @@ struct Outcome {
 
     bool ok() const { return status == 0 && !timed_out; }
 };
+
+// As many jobs as there are processors; fewer if the make that started us shares its own with us.
+Jobs offered_jobs();
+// Lets `command` take part in a budget; nothing changes if that is not shared.
+void share(Command& command, const Jobs& jobs);
 
 // Runs `command` to its end; what it leaves running in its group is killed, and descendants that
 // keep its output open are not waited for. When `stop` is requested its whole process group is

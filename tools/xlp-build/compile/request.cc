@@ -2,10 +2,9 @@
 #include "tools/xlp-build/compile/request.h"
 
 #include "payload/base/json.h"
+#include "tools/common/process.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 namespace xlp::build {
 
@@ -46,7 +45,7 @@ Request read_request(const po::variables_map& vm) {
     if (vm.count("make"))
         r.toolchain.make_variables = vm["make"].as<std::vector<std::string>>();
     const unsigned jobs = vm["jobs"].as<unsigned>();
-    r.toolchain.jobs = jobs ? jobs : std::max(1u, std::thread::hardware_concurrency());
+    r.toolchain.jobs = jobs ? Jobs(jobs) : offered_jobs();
     return r;
 }
 

@@ -70,6 +70,11 @@ MatrixCase case_of(const AdvisoryRecipe& r, const Base& b, bool clone, const fs:
     c.title = r.title;
     c.xtf = r.xtf;
     auto found = r.branches.find(b.branch);
+    if (r.concerns.empty()) {
+        decide(c, "nothing known",
+               "The recipe does not say whether the hypervisor is affected (`concerns').");
+        return c;
+    }
     if (!r.touches_hypervisor()) {
         decide(c, "not affected", "The advisory does not affect the hypervisor.");
         return c;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <map>
+#include <set>
 #include <sstream>
 
 namespace xlp::build {
@@ -82,6 +83,17 @@ Result<std::vector<MatrixCase>> read_cases(const fs::path& list) {
         cases.push_back(std::move(c));
     }
     return cases;
+}
+
+std::vector<std::vector<std::size_t>> rounds(const std::vector<MatrixCase>& cases) {
+    std::vector<std::size_t> first, rest;
+    std::set<std::string> branches;
+    for (std::size_t i = 0; i < cases.size(); ++i)
+        (cases[i].decided.empty() && branches.insert(cases[i].branch).second ? first : rest)
+            .push_back(i);
+    std::vector<std::vector<std::size_t>> list{std::move(first), std::move(rest)};
+    std::erase_if(list, [](const auto& round) { return round.empty(); });
+    return list;
 }
 
 Command Clone::command(std::vector<std::string> arguments) const {

@@ -65,6 +65,10 @@ struct MatrixCase {
 // the fix, or else the parent of the (first) commit. Errors: `matrix.list`.
 Result<std::vector<MatrixCase>> read_cases(const std::filesystem::path& list);
 
+// The order in which cases are run, as indices: the first case of each branch that needs work goes
+// ahead of the others, because it prepares what they share. Rounds are never empty.
+std::vector<std::vector<std::size_t>> rounds(const std::vector<MatrixCase>&);
+
 // A git repository, bare or not; only read.
 class Clone {
 public:

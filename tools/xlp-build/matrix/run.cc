@@ -5,6 +5,7 @@
 #include "tools/xlp-build/matrix/inputs.h"
 
 #include "payload/base/file.h"
+#include "payload/base/jobs.h"
 #include "payload/base/json.h"
 #include "payload/base/parallel.h"
 #include "tools/common/process.h"
@@ -61,9 +62,12 @@ void read_payload_document(MatrixRow& row, const Json& document, int status) {
     row.verdict = status == 0   ? "payload"
                   : status == 1 ? "refused"
                                 : fmt::format("exit code {}", status);
-    if (status != 0 && !row.codes.empty() && row.codes.front() == "patch.does-not-apply")
+    const std::string first = status != 0 && !row.codes.empty() ? row.codes.front() : "";
+    // commits of the branch that do not compile need others, which this base lacks
+    if (first == "patch.does-not-apply"
+        || (first == "patch.does-not-compile" && !row.about.commits.empty()))
         row.verdict = "does not apply";
-    if (status != 0 && !row.codes.empty() && row.codes.front() == "patch.already-applied")
+    if (first == "patch.already-applied")
         row.verdict = "fixed";
 }
 
@@ -81,8 +85,9 @@ std::string nested_verdict(const Json& document, int status) {
 
 // Runs one of our programs with --json; its document and its stderr are kept beside each other.
 Result<std::pair<Json, int>> run_tool(std::vector<std::string> argv, const fs::path& document,
-                                      const std::stop_token& stop) {
+                                      const Jobs& jobs, const std::stop_token& stop) {
     Command c;
+    share(c, jobs);
     c.argv = std::move(argv);
     c.argv.push_back("--json");
     auto outcome = run_command(c, stop);
@@ -109,8 +114,6 @@ Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                                      p.base.cc.empty() ? settings.toolchain.cc : p.base.cc,
                                      "--cache",
                                      settings.cache.string(),
-                                     "--jobs",
-                                     std::to_string(settings.toolchain.jobs),
                                      "--name",
                                      row.about.name,
                                      "-o",
@@ -128,7 +131,8 @@ Result<void> build(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
                                                             fmt::join(strings(b.patches), ","))});
     }
     const auto start = std::chrono::steady_clock::now();
-    auto built = run_tool(std::move(argv), payload.parent_path() / "payload.json", stop);
+    auto built = run_tool(std::move(argv), payload.parent_path() / "payload.json",
+                          settings.toolchain.jobs, stop);
     if (!built)
         return fail(built);
     row.build_seconds = seconds_since(start);
@@ -193,7 +197,7 @@ Result<void> prove(MatrixRow& row, const CaseInputs& p, const fs::path& payload,
     for (const std::string& test : tests.there)
         argv.insert(argv.end(), {"--test", test});
     const auto start = std::chrono::steady_clock::now();
-    auto tried = run_tool(std::move(argv), payload.parent_path() / "nested.json", stop);
+    auto tried = run_tool(std::move(argv), payload.parent_path() / "nested.json", Jobs(), stop);
     if (!tried)
         return fail(tried);
     row.nested_seconds = seconds_since(start);
@@ -252,7 +256,8 @@ Result<MatrixRow> run_case(const MatrixCase& c, const Clone& clone, const Matrix
     }
     row.patches = p->patches;
     row.payload = folder / (c.name + ".livepatch");
-    if (auto earlier = earlier_row(folder / "row.json", row, p->key))
+    // what failed may have lacked a tool, memory or time
+    if (auto earlier = earlier_row(folder / "row.json", row, p->key); earlier && earlier->good())
         return *earlier;
     settings.progress(c.id());
     row.base = p->revision;

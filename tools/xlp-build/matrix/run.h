@@ -52,9 +52,9 @@ Result<BaseHypervisor> base_hypervisor(const Clone&, const std::string& commit,
                                        const std::string& branch, const MatrixSettings&,
                                        const std::stop_token&);
 
-// Builds the payload and has it tried; what was done before with the same inputs is read from the
-// output folder instead. A fix that cannot be tried at all (its base does not build) is a row with
-// verdict "no base". Errors: interrupted, output that cannot be written.
+// Builds the payload and has it tried; what was done before with the same inputs, and did not fail,
+// is read from the output folder instead. A fix that cannot be tried at all (its base does not
+// build) is a row with verdict "no base". Errors: interrupted, output that cannot be written.
 Result<MatrixRow> run_case(const MatrixCase&, const Clone&, const MatrixSettings&,
                            const std::stop_token&);
 

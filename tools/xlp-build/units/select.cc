@@ -112,10 +112,25 @@ std::string unused(const Candidate& c) {
     return fmt::format("includes {}, but uses nothing that differs in it", join(c.files));
 }
 
+// What the compiler proper sees of the original, which is the same for every patch: kept beside the
+// tree.
+Result<std::string> original_text(const Recipe& recipe, const Trees& t,
+                                  const std::stop_token& stop) {
+    const fs::path kept = t.original.parent_path() / "texts" / (recipe.object + ".i");
+    if (auto text = read_text(kept); text && !text->empty())
+        return text;
+    auto text = preprocess(recipe, t.original, t.toolchain, stop);
+    std::error_code ec;
+    fs::create_directories(kept.parent_path(), ec);
+    if (text) // without room for it, it is made again next time
+        static_cast<void>(write_file(kept, *text, {.durable = false}));
+    return text;
+}
+
 // One candidate whose own source is not patched.
 Result<Verdict> judge(const Trees& t, const Candidate& c, const std::stop_token& stop) {
     const Recipe& recipe = t.original_recipes.at(c.object);
-    auto a = preprocess(recipe, t.original, t.toolchain, stop);
+    auto a = original_text(recipe, t, stop);
     if (!a)
         return fail(a);
     auto b = preprocess(t.patched_recipes.at(c.object), t.patched, t.toolchain, stop);

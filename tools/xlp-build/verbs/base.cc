@@ -5,13 +5,12 @@
 #include "payload/base/json.h"
 #include "tools/common/cache.h"
 #include "tools/common/interrupt.h"
+#include "tools/common/process.h"
 #include "tools/xlp-build/matrix/run.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <sstream>
-#include <thread>
 
 namespace xlp::build {
 
@@ -96,14 +95,11 @@ Result<void> add(const po::variables_map& vm, const cli::Output& out, Json& doc,
     Toolchain tools;
     tools.cc = about.cc;
     tools.make_variables = about.make;
-    tools.jobs = std::max(1U, std::thread::hardware_concurrency());
+    tools.jobs = offered_jobs();
     auto compiler = compiler_identity(tools, stop);
     if (!compiler)
         return fail(compiler);
-    std::istringstream lines(*compiler);
-    for (std::string line; std::getline(lines, line);)
-        if (!line.empty()) // the last line of `CC -v` is the version
-            about.compiler = line;
+    about.compiler = version_line(*compiler);
     auto files = files_of(vm, about, tools, out, stop);
     if (!files)
         return fail(files);

@@ -61,7 +61,10 @@ Result<MatrixSettings> settings_of(const po::variables_map& vm, const cli::Outpu
     s.config = by_branch(vm, "config");
     s.toolchain.cc = text(vm, "cc");
     s.toolchain.launcher = text(vm, "launcher");
-    s.toolchain.jobs = std::max(1u, std::thread::hardware_concurrency());
+    const unsigned jobs = vm["jobs"].as<unsigned>();
+    s.toolchain.jobs = jobs ? Jobs(jobs) : offered_jobs();
+    if (!s.toolchain.jobs.is_shared())
+        s.toolchain.jobs = Jobs::to_share(s.toolchain.jobs.most());
     s.kernel = text(vm, "kernel");
     std::error_code error;
     s.xlp_build = fs::read_symlink("/proc/self/exe", error);
@@ -253,14 +256,18 @@ Result<void> run_matrix(const po::variables_map& vm, const cli::Output& out, Jso
         return fail(settings);
     const Clone clone(text(vm, "git"), guard.token());
     std::vector<std::optional<MatrixRow>> done(cases->size());
-    auto worked = for_each(cases->size(), vm["jobs"].as<unsigned>(), guard.token(),
-                           [&](std::size_t i) -> Result<void> {
-                               auto row = run_case((*cases)[i], clone, *settings, guard.token());
-                               if (!row)
-                                   return fail(row);
-                               done[i] = std::move(*row);
-                               return {};
-                           });
+    Result<void> worked;
+    for (const std::vector<std::size_t>& round : rounds(*cases))
+        if (worked)
+            worked = for_each(round.size(), settings->toolchain.jobs, guard.token(),
+                              [&](std::size_t i) -> Result<void> {
+                                  auto row =
+                                      run_case((*cases)[round[i]], clone, *settings, guard.token());
+                                  if (!row)
+                                      return fail(row);
+                                  done[round[i]] = std::move(*row);
+                                  return {};
+                              });
     std::vector<MatrixRow> rows;
     for (std::optional<MatrixRow>& r : done)
         if (r)
@@ -335,9 +342,9 @@ cli::Verb matrix_verb() {
         "only", list()->value_name("NAME"),
         "only this branch, fix (xsa480), or both (4.17/xsa480)")(
         "cc", one()->default_value("gcc")->value_name("CC"), "the compiler")(
-        "jobs,j", po::value<unsigned>()->default_value(1)->value_name("N"),
-        "number of fixes in parallel; each compiles on all CPUs")("cache", one()->value_name("DIR"),
-                                                                  "default: ~/.cache/xlp");
+        "jobs,j", po::value<unsigned>()->default_value(0)->value_name("N"),
+        "number of parallel jobs over all fixes: compilations and nested runs (default: one per "
+        "CPU)")("cache", one()->value_name("DIR"), "default: ~/.cache/xlp");
     v.examples =
         "  xlp-build matrix xen-patches/recipes --base debian-12 --git xen.git --shard 1/2 -o a\n"
         "  xlp-build matrix xen-patches/recipes --base debian-12 --patches xsas --cumulative -o a\n"

@@ -9,6 +9,7 @@
 #include "tools/common/process.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <set>
@@ -162,8 +163,10 @@ std::string last_lines(const std::string& text, std::size_t count) {
     return text.substr(at == text.npos ? 0 : at, end - (at == text.npos ? 0 : at));
 }
 
+enum class Pace { one_job, all_jobs };
+
 Result<Outcome> run_make(const fs::path& tree, const Toolchain& toolchain,
-                         std::vector<std::string> arguments, const std::string& doing,
+                         std::vector<std::string> arguments, Pace pace, const std::string& doing,
                          const std::stop_token& stop) {
     if (const auto v = read_version(tree); v && !v->at_least(4, 11) && python_for(*v).empty()
                                            && !sets(toolchain.make_variables, "PYTHON"))
@@ -171,7 +174,12 @@ Result<Outcome> run_make(const fs::path& tree, const Toolchain& toolchain,
             "prepare.python",
             "Xen 4.10 and earlier need Python 2 to build, and there is none in PATH.",
             "Install it, or specify it: --make PYTHON=FILE.", {.file = (tree / "xen").string()}));
-    auto outcome = run_command(make(tree, toolchain, std::move(arguments)), stop);
+    Command command = make(tree, toolchain, std::move(arguments));
+    if (pace == Pace::all_jobs && toolchain.jobs.is_shared())
+        share(command, toolchain.jobs);
+    else if (pace == Pace::all_jobs)
+        command.argv.push_back(fmt::format("-j{}", toolchain.jobs.most()));
+    auto outcome = run_command(command, stop);
     if (outcome && !outcome->ok())
         return fail(environment(
             "prepare.failed",
@@ -267,6 +275,21 @@ Result<std::string> compiler_identity(const Toolchain& toolchain, const std::sto
     return identity;
 }
 
+std::string version_line(const std::string& identity) {
+    constexpr std::string_view word = " version ";
+    std::istringstream lines(identity);
+    std::string last;
+    for (std::string line; std::getline(lines, line);) {
+        const std::size_t at = line.find(word);
+        if (at != line.npos && at + word.size() < line.size()
+            && std::isdigit(static_cast<unsigned char>(line[at + word.size()])))
+            return line;
+        if (!line.empty())
+            last = line;
+    }
+    return last;
+}
+
 Result<std::string> read_config(const fs::path& config) {
     auto text = read_text(config);
     if (!text)
@@ -309,7 +332,7 @@ Result<Findings> check_config(const fs::path& tree, const fs::path& config) {
 
 Result<void> reconfigure(const fs::path& tree, const Toolchain& toolchain,
                          const std::stop_token& stop) {
-    auto outcome = run_make(tree, toolchain, {"olddefconfig"}, "configuring", stop);
+    auto outcome = run_make(tree, toolchain, {"olddefconfig"}, Pace::one_job, "configuring", stop);
     if (!outcome)
         return fail(outcome);
     return {};
@@ -322,10 +345,8 @@ Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain,
         return fail(rule);
     if (auto r = write_file(tree / "xen" / rule_file, rule_text(*rule)); !r)
         return r;
-    auto outcome = run_make(tree, toolchain,
-                            {"-f", "Makefile", "-f", rule_file, "xlp_prepare",
-                             fmt::format("-j{}", std::max(1u, toolchain.jobs))},
-                            "generating headers", stop);
+    auto outcome = run_make(tree, toolchain, {"-f", "Makefile", "-f", rule_file, "xlp_prepare"},
+                            Pace::all_jobs, "generating headers", stop);
     if (!outcome)
         return fail(outcome);
     return {};
@@ -333,8 +354,7 @@ Result<void> make_headers(const fs::path& tree, const Toolchain& toolchain,
 
 Result<void> build_hypervisor(const fs::path& tree, const Toolchain& toolchain,
                               const std::stop_token& stop) {
-    auto outcome = run_make(tree, toolchain, {fmt::format("-j{}", std::max(1u, toolchain.jobs))},
-                            "building the hypervisor", stop);
+    auto outcome = run_make(tree, toolchain, {}, Pace::all_jobs, "building the hypervisor", stop);
     if (!outcome)
         return fail(outcome);
     return {};

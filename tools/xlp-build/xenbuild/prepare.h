@@ -3,6 +3,7 @@
 // headers generated, and the recipe of every object known.
 #pragma once
 
+#include "payload/base/jobs.h"
 #include "payload/base/result.h"
 #include "tools/xlp-build/source/tree.h"
 #include "tools/xlp-build/xenbuild/recipes.h"
@@ -20,12 +21,16 @@ struct Toolchain {
     std::string cc = "gcc";                  // may hold flags
     std::string launcher;                    // prefixed to our own compilations: "ccache"
     std::vector<std::string> make_variables; // "NAME=value", on top of ours
-    unsigned jobs = 1;
+    Jobs jobs;                               // of all compilations together
 };
 
 // What tells one compiler from another: all of `CC -v`. Errors: `compiler.missing`,
 // `compiler.broken`.
 Result<std::string> compiler_identity(const Toolchain&, const std::stop_token&);
+
+// The line of an identity that names compiler and version: GCC prints it last, clang first. The
+// last line if none does.
+std::string version_line(const std::string& identity);
 
 // The text of a configuration. Errors: `config.unreadable`.
 Result<std::string> read_config(const std::filesystem::path& config);
