@@ -117,6 +117,8 @@ Result<void> Decomposer::run() {
     name_atoms();
     for (Atom& a : m_.atoms_)
         refer(a);
+    for (const elf::Section& s : o_.sections())
+        refer_by_branch(s);
     for (Atom& a : m_.atoms_)
         settle_edges(a);
     Findings bad;

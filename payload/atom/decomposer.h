@@ -3,7 +3,7 @@
 //   1. split   - sections into atoms: at the symbols of functions and data, at each string and
 //                literal, and nameless code at every place that something refers to (split.cc)
 //   2. name    - which atom is which symbol
-//   3. refer   - relocations into references (refer.cc)
+//   3. refer   - relocations into references (refer.cc), and branches that need none (branch.cc)
 //   4. attach  - table entries to the atom whose code they speak of
 #pragma once
 
@@ -37,6 +37,7 @@ private:
     Atom& add(const elf::Section&, std::uint64_t begin, std::uint64_t size);
     void name_atoms();
     void refer(Atom&);
+    void refer_by_branch(const elf::Section&);
     std::vector<Reference> references(const elf::Section&, std::uint64_t begin, std::uint64_t end);
     Reference reference(const elf::Section&, const elf::Relocation&, std::uint64_t begin) const;
     Result<void> attach(const elf::Section& table);

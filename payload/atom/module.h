@@ -23,7 +23,7 @@ namespace xlp::atom {
 using AtomId = std::uint32_t;
 inline constexpr AtomId no_atom = ~AtomId{0};
 
-// A relocation, seen as "this field refers to that place".
+// A relocation, or a branch that the assembler resolved, seen as "this field refers to that place".
 struct Reference {
     std::uint32_t offset = 0;  // of the field, in the atom or entry
     std::uint32_t type = 0;    // R_X86_64_*
@@ -43,7 +43,11 @@ struct Reference {
     AtomId ends = no_atom;
     bool means_end = false; // the end is meant, as the code around it shows
 
-    std::size_t width() const { return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4; }
+    std::size_t width() const {
+        if (type == R_X86_64_PC8)
+            return 1;
+        return type == R_X86_64_64 || type == R_X86_64_PC64 ? 8 : 4;
+    }
 };
 
 // One entry of a table section.
@@ -109,6 +113,13 @@ public:
     bool assembly() const { return assembly_; }
     // Sections of class `hooks` and `registration`, whole, with their references resolved.
     const std::vector<Atom>& arrays() const { return arrays_; }
+
+    // Names source files as the hypervisor does (Image::file_name()).
+    template <class F>
+    void rename_files(F name) {
+        for (Atom& a : atoms_)
+            a.file = name(a.file);
+    }
 
     // That a reference of an atom means the end of the datum before (Reference::ends), as something
     // else than this object shows.

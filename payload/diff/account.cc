@@ -105,7 +105,7 @@ std::optional<Fate> Accountant::fate_of(std::size_t unit, const Atom& a) const {
                                                                       : Fate::carried;
     switch (state) {
     case State::same:
-        return Fate::same;
+        return u.moved.contains(a.id) || !u.renamed_from.empty() ? Fate::moved : Fate::same;
     case State::line_only:
         return Fate::line_only;
     case State::added:
@@ -149,6 +149,8 @@ std::string_view text(Fate f) {
         return "same";
     case Fate::line_only:
         return "line numbers only";
+    case Fate::moved:
+        return "moved";
     case Fate::replaced:
         return "replaced";
     case Fate::carried:

@@ -16,6 +16,7 @@ namespace xlp::diff {
 enum class Fate {
     same,      // the hypervisor's own is used
     line_only, // differs only in line numbers
+    moved,     // from another unit, otherwise the same; the hypervisor's own is used
     replaced,  // redirected to new code
     carried,   // in the payload
     bound,     // defined again; the hypervisor's own is used

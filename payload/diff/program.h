@@ -31,6 +31,7 @@ struct Place {
 struct Unit {
     std::string name;                     // "common/domain.o"
     std::string source;                   // "common/domain.c"
+    std::string renamed_from;             // the original's name, if the patch renamed the unit
     std::optional<atom::Module> original; // absent if the patch brings the unit
     std::optional<atom::Module> patched;  // absent if the patch removes it
     // The patched source compiled so that lines behind each hunk keep the original's numbers: what

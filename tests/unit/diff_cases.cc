@@ -46,6 +46,20 @@ TEST(Cases, AFunctionThatMovesToAnotherUnitIsReplacedThere) {
     EXPECT_THAT(lost(d), IsEmpty());
 }
 
+TEST(Cases, AFunctionThatOnlyMovesIsInTheAccount) {
+    const std::string moved = "int moved(int x) { return outside(x) + 1; }\n";
+    Diff d(
+        {{source(moved + "int b(int x) { return x; }"), source("int b(int x) { return x + 9; }")},
+         {source("int c(int x) { return x * 5; }", "other.c"),
+          source(moved + "int c(int x) { return x * 5; }", "other.c")}});
+    EXPECT_THAT(d.replaced(), ElementsAre("b"));
+    const Account account =
+        account_for(d.program(), d.selection(), d.binder(), d.selection().findings);
+    EXPECT_EQ(account.counts.at("function").at(Fate::moved), 1U);
+    EXPECT_THAT(account.entries,
+                Contains(testing::FieldsAre("other.c", "moved", "function", Fate::moved)));
+}
+
 TEST(Cases, AFunctionThatMovesAwayFromAStaticHasOneOfItsOwn) {
     const std::string moved = "static int hits;\nint moved(int x) { return hits += outside(x); }\n";
     const std::string stays = "int b(int x) { return hits += x; }\n";

@@ -9,6 +9,19 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
+TEST(Compare, DistanceToAFunctionOfTheSameSection) {
+    const std::string first = "__init int first(int x) { return outside(x) + outside(x + 1); }\n";
+    const std::string second = "__init int second(int x) { return first(x) + 1; }\n"
+                               "int a(int x) { return outside(x) + ";
+    Diff d(first + second + "1; }",
+           first + "__init int between(int x) { return outside(x) - outside(x + 5); }\n" + second
+               + "2; }");
+    EXPECT_THAT(d.replaced(), ElementsAre("a"));
+    EXPECT_THAT(d.codes(), IsEmpty());
+    EXPECT_EQ(d.program().units[0].state(d.program().units[0].patched->find("second")->id),
+              State::same);
+}
+
 TEST(Compare, LinesInBugFramesDoNotCount) {
     Diff d("int a(int x) { WARN(100); return x; }\nint b(int x) { return outside(x); }",
            "int a(int x) { WARN(5000); return x; }\nint b(int x) { return outside(x) + 1; }");
