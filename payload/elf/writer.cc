@@ -105,6 +105,7 @@ void Layout::prepare() {
         Elf64_Shdr h{};
         h.sh_type = s.type;
         h.sh_flags = s.flags;
+        h.sh_addr = s.address;
         h.sh_addralign = s.align;
         h.sh_entsize = s.entsize;
         h.sh_size = s.nobits_size;
@@ -156,7 +157,7 @@ bool Layout::update(int fd) {
     if (!ehdr)
         return false;
     ehdr->e_ident[EI_DATA] = ELFDATA2LSB;
-    ehdr->e_type = ET_REL;
+    ehdr->e_type = object_.type;
     ehdr->e_machine = EM_X86_64;
     ehdr->e_version = EV_CURRENT;
     std::uint64_t offset = sizeof *ehdr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Canonical writing of a relocatable x86-64 object: the same content always gives the same bytes.
+// Canonical writing of an x86-64 object: the same content always gives the same bytes.
 #pragma once
 
 #include "payload/base/bytes.h"
@@ -14,7 +14,8 @@ struct NewSection {
     std::string name;
     std::uint32_t type = SHT_PROGBITS;
     std::uint64_t flags = SHF_ALLOC;
-    std::uint64_t align = 1; // a power of two
+    std::uint64_t align = 1;   // a power of two
+    std::uint64_t address = 0; // of a linked file
     std::uint64_t entsize = 0;
     Bytes bytes;                         // empty for SHT_NOBITS
     std::uint64_t nobits_size = 0;       // for SHT_NOBITS only
@@ -34,6 +35,7 @@ struct NewSymbol {
 
 // What is to be written; its indices are free of ELF's ordering rules, which the writer applies.
 struct NewObject {
+    std::uint16_t type = ET_REL; // or ET_EXEC: symbols then have addresses
     std::vector<NewSection> sections;
     std::vector<NewSymbol> symbols;
 };

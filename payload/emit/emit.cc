@@ -130,6 +130,13 @@ Spot Emitter::stub(const Binding& target) {
 
 void Emitter::relocate(std::size_t unit, Spot where, const Reference& r, const Atom& owner,
                        bool in_bug_frame) {
+    if (r.type == R_X86_64_PC8) {
+        refuse(
+            unit, owner, "emit.relocation",
+            "It has a short jump to a function in the same section, which would be too far away.",
+            "Compile it with -ffunction-sections, or without a section attribute.");
+        return;
+    }
     if (r.type != R_X86_64_64 && r.type != R_X86_64_PC32 && r.type != R_X86_64_PLT32) {
         refuse(unit, owner, "emit.relocation",
                fmt::format("It has a relocation of type {}, which Xen's loader does not support.",
@@ -248,14 +255,16 @@ void Emitter::notes() {
     note(".note.gnu.build-id", elf::BuildId(20)); // set by finish()
 }
 
+// Ends with the payload's own build-id, by which `xlp` recognises it in the hypervisor.
 void Emitter::metadata() {
     std::string text;
-    for (const auto& [key, value] : options_.modinfo) {
+    const auto add = [&](const std::string& key, const std::string& value) {
         text += fmt::format("{}={}", key, value);
         text.push_back('\0');
-    }
-    if (text.empty())
-        return; // the loader reads the last byte of an empty .modinfo
+    };
+    for (const auto& [key, value] : options_.modinfo)
+        add(key, value);
+    add("content", hex(elf::BuildId(20))); // set by finish()
     const std::uint32_t s = out_.open(".modinfo", SHT_PROGBITS, SHF_ALLOC);
     out_.append(s, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, 1);
 }
@@ -293,6 +302,9 @@ Result<Payload> Emitter::finish() {
     }
     const std::uint32_t note = out_.open(".note.gnu.build-id", SHT_NOTE, SHF_ALLOC, 4);
     out_.section(note).bytes = elf::make_build_id_note(payload.build_id);
+    const std::string id = hex(payload.build_id);
+    Bytes& metadata = out_.section(out_.open(".modinfo", SHT_PROGBITS, SHF_ALLOC)).bytes;
+    std::copy(id.begin(), id.end(), metadata.end() - 1 - static_cast<std::ptrdiff_t>(id.size()));
     auto bytes = elf::write_object(out_.object());
     if (!bytes)
         return fail(bytes);

@@ -15,7 +15,8 @@ namespace xlp::emit {
 
 struct Options {
     elf::BuildId depends; // of what the payload is applied on: the hypervisor's, or a payload's
-    // .modinfo: "key=value" in this order. Keys and values without NUL; keys without '='.
+    // .modinfo: "key=value" in this order, then "content=" and the payload's own build-id in hex.
+    // Keys and values without NUL; keys without '='.
     std::vector<std::pair<std::string, std::string>> modinfo;
     // Bytes that the hypervisor is to find at a replaced function's start before it applies the
     // payload, by that function's address; at most 31. Only from Xen 4.14 on.

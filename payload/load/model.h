@@ -8,8 +8,8 @@
 #include "payload/base/bytes.h"
 #include "payload/base/result.h"
 #include "payload/elf/note.h"
-#include "payload/load/efi_map.h"
 #include "payload/xen/abi.h"
+#include "payload/xen/efi_map.h"
 #include "payload/xen/image.h"
 
 #include <array>
@@ -157,8 +157,8 @@ struct Options {
     std::vector<const Loaded*> below;    // uploaded and applied, in that order
     // Code that boot may rewrite, by begin, as match::Tables::rewritten has it; may be empty.
     std::vector<xen::Range> rewritten;
-    const EfiMap* efi_map = nullptr;    // of the same build's xen.efi
-    bool check_stack_dependency = true; // false: applied with --nodeps
+    const xen::EfiMap* efi_map = nullptr; // of the same build's xen.efi
+    bool check_stack_dependency = true;   // false: applied with --nodeps
 };
 
 struct Verdict {

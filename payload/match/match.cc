@@ -30,6 +30,8 @@ constexpr std::uint64_t longest_string = 4096; // that a string of the image may
 std::int64_t read_field(View bytes, std::size_t at, std::size_t width, bool is_signed) {
     std::uint64_t v = 0;
     std::memcpy(&v, bytes.data() + at, width);
+    if (width == 1)
+        return static_cast<std::int8_t>(v);
     return width == 4 && is_signed ? static_cast<std::int32_t>(v) : static_cast<std::int64_t>(v);
 }
 
@@ -210,8 +212,9 @@ bool Matcher::means_section(std::string_view section, Address target) const {
     for (const elf::Symbol& s : m_.object().symbols()) {
         if (s.section != home->index || s.name.empty() || s.type == STT_SECTION)
             continue;
-        const std::string name = s.local() && !s.file.empty() ? fmt::format("{}#{}", s.file, s.name)
-                                                              : std::string(s.name);
+        const std::string_view file = image_.file_name(s.file);
+        const std::string name =
+            s.local() && !file.empty() ? fmt::format("{}#{}", file, s.name) : std::string(s.name);
         for (const xen::ImageSymbol* found : image_.find(name))
             if (found->address - s.value == target)
                 return true;

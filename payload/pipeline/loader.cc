@@ -8,7 +8,7 @@
 namespace xlp::pipeline {
 
 Loader::Loader(const xen::Image& image, std::optional<xen::Version> version,
-               std::optional<load::EfiMap> efi_map)
+               std::optional<xen::EfiMap> efi_map)
     : image_(image), efi_map_(std::move(efi_map)) {
     options_.version = version;
     options_.efi_map = efi_map_ ? &*efi_map_ : nullptr;

@@ -17,7 +17,7 @@ class Loader {
 public:
     // The image must outlive the loader. A version: another than the image's.
     explicit Loader(const xen::Image&, std::optional<xen::Version> = {},
-                    std::optional<load::EfiMap> = {});
+                    std::optional<xen::EfiMap> = {});
     Loader(const Loader&) = delete;
     Loader& operator=(const Loader&) = delete;
 
@@ -34,7 +34,7 @@ public:
 
 private:
     const xen::Image& image_;
-    std::optional<load::EfiMap> efi_map_;
+    std::optional<xen::EfiMap> efi_map_;
     load::Options options_;
     std::vector<std::shared_ptr<const load::Loaded>> owned_; // what options_.below points to
 };

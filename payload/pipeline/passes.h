@@ -7,8 +7,8 @@
 
 namespace xlp::pipeline {
 
-// One object, taken apart. `source` may be empty.
-Result<atom::Module> read_module(const std::filesystem::path&, xen::Version,
+// One object, taken apart, with names as the image has them. `source` may be empty.
+Result<atom::Module> read_module(const std::filesystem::path&, const xen::Image&,
                                  const std::string& source);
 
 // Reads every pair, takes the objects apart. Errors: unreadable objects, odd tables.

@@ -105,8 +105,8 @@ Result<void> Pipeline::supply(const Need& need, const std::filesystem::path& obj
     const auto& pairs = context_->pairs;
     const auto pair = std::find_if(pairs.begin(), pairs.end(),
                                    [&](const ObjectPair& p) { return p.name == need.unit; });
-    auto module = read_module(object, context_->image.version(),
-                              pair == pairs.end() ? std::string() : pair->source);
+    auto module =
+        read_module(object, context_->image, pair == pairs.end() ? std::string() : pair->source);
     if (!module)
         return fail(module);
     context_->supplied.insert_or_assign(need, std::move(*module));

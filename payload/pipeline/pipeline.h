@@ -10,6 +10,7 @@
 //     Assembly a = std::move(p).result();
 #pragma once
 
+#include "payload/base/jobs.h"
 #include "payload/diff/account.h"
 #include "payload/diff/allowances.h"
 #include "payload/diff/select.h"
@@ -55,7 +56,7 @@ struct Options {
     diff::Allowances allowances;
     std::vector<std::string> left_out; // changed functions that shall keep their old code
     std::vector<diff::Bound> bound;    // new names of what the hypervisor has already
-    unsigned jobs = 1;
+    Jobs jobs;
 };
 
 struct Assembly {

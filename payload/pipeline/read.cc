@@ -12,20 +12,20 @@ namespace xlp::pipeline {
 namespace {
 
 Result<std::optional<atom::Module>> read_side(const std::filesystem::path& path,
-                                              xen::Version version, const std::string& source) {
+                                              const xen::Image& image, const std::string& source) {
     std::optional<atom::Module> module;
     if (path.empty())
         return module;
-    auto read = read_module(path, version, source);
+    auto read = read_module(path, image, source);
     if (!read)
         return fail(read);
     module = std::move(*read);
     return module;
 }
 
-Result<diff::Unit> read_unit(const ObjectPair& pair, xen::Version version) {
-    auto original = read_side(pair.original, version, pair.source);
-    auto patched = read_side(pair.patched, version, pair.source);
+Result<diff::Unit> read_unit(const ObjectPair& pair, const xen::Image& image) {
+    auto original = read_side(pair.original, image, pair.source);
+    auto patched = read_side(pair.patched, image, pair.source);
     for (auto* side : {&original, &patched})
         if (!*side)
             return fail(*side);
@@ -39,18 +39,21 @@ Result<diff::Unit> read_unit(const ObjectPair& pair, xen::Version version) {
 
 } // namespace
 
-Result<atom::Module> read_module(const std::filesystem::path& path, xen::Version version,
+Result<atom::Module> read_module(const std::filesystem::path& path, const xen::Image& image,
                                  const std::string& source) {
     auto object = elf::Object::read(path);
     if (!object)
         return fail(object);
-    return atom::Module::from(std::move(*object), version, source);
+    auto module = atom::Module::from(std::move(*object), image.version(), source);
+    if (module)
+        module->rename_files([&](std::string_view file) { return image.file_name(file); });
+    return module;
 }
 
 Result<void> read(Context& c) {
     c.program.units.resize(c.pairs.size());
     return for_each(c.pairs.size(), c.options.jobs, {}, [&](std::size_t i) -> Result<void> {
-        auto unit = read_unit(c.pairs[i], c.image.version());
+        auto unit = read_unit(c.pairs[i], c.image);
         if (!unit)
             return fail(unit);
         c.program.units[i] = std::move(*unit);
@@ -89,6 +92,7 @@ Result<void> unite_renamed(Context& c) {
         if (before == units.end())
             continue;
         now.original = std::move(before->original);
+        now.renamed_from = before->name;
         before->original.reset();
         c.findings.push_back(
             note("select.renamed",

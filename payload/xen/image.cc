@@ -106,6 +106,9 @@ Result<Image> Image::from(elf::Object object, std::optional<Version> version) {
                           "Use the unstripped xen-syms, not xen or xen.gz."));
     if (!why.empty())
         return fail(std::move(why));
+    if (o.section(efi_build_id_section))
+        for (const ImageSymbol& s : image.symbols_)
+            image.file_names_.add(s.name);
     image.index();
     for (const elf::Section& s : o.sections())
         if (s.alloc())

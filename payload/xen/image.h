@@ -6,6 +6,7 @@
 #include "payload/base/bytes.h"
 #include "payload/elf/note.h"
 #include "payload/elf/object.h"
+#include "payload/xen/efi.h"
 #include "payload/xen/version.h"
 
 #include <memory>
@@ -108,6 +109,8 @@ public:
     Range init() const { return init_; } // __init_begin .. __init_end
     bool in_init(Address a) const { return init_.contains(a); }
     bool has_ibt() const { return ibt_; } // functions start with ENDBR64
+    // A source file's name as it is in those of static symbols: in xen.efi, it may be cut.
+    std::string_view file_name(std::string_view file) const { return file_names_.of(file); }
 
 private:
     Image(const Image&) = default; // by_name_ points into symbols_: index() must follow
@@ -126,6 +129,7 @@ private:
     std::vector<std::size_t> sized_; // indices of sized symbols by address, for covering()
     Range text_, init_;
     bool ibt_ = false;
+    FileNames file_names_; // of a xen.efi
 };
 
 } // namespace xlp::xen

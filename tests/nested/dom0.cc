@@ -96,7 +96,7 @@ Result<Dom0> Dom0::make(const Assets& assets, const Settings& settings, const fs
     auto kernel_file = read_text(kernel);
     if (!xen_file || !kernel_file)
         return fail(xen_file ? kernel_file : xen_file);
-    auto xen = multiboot_image(*xen_file, assets.xen);
+    auto xen = xen_image(*xen_file, assets.xen);
     auto initramfs = make_dom0_initramfs(assets.busybox, fs::canonical(folder / "modules"));
     auto accelerator = choose_accelerator(settings.accelerator);
     if (!xen || !initramfs || !accelerator)
@@ -118,7 +118,7 @@ Result<Dom0> Dom0::make(const Assets& assets, const Settings& settings, const fs
     image.initramfs = folder / "initramfs";
     image.lasting = folder / "root.ext4";
     for (auto& [file, content] :
-         {std::pair(&image.xen, &*xen), std::pair(&image.initramfs, &*initramfs)})
+         {std::pair(&image.xen, &xen->bytes), std::pair(&image.initramfs, &*initramfs)})
         if (auto written = write_file(*file, *content); !written)
             return fail(written);
     return dom0;

@@ -60,6 +60,18 @@ TEST(Emit, SameInputSameBytes) {
     EXPECT_NE(x->build_id, z->build_id);
 }
 
+TEST(Emit, ThePayloadNamesItsOwnContent) {
+    Diff d(before, after);
+    auto payload = make(d);
+    ASSERT_TRUE(payload);
+    auto object = elf::Object::parse(payload->bytes, "payload");
+    ASSERT_TRUE(object);
+    const elf::Section* s = object->section(".modinfo");
+    ASSERT_TRUE(s);
+    EXPECT_EQ(as_text(s->bytes),
+              std::string("name=x") + '\0' + "content=" + hex(payload->build_id) + '\0');
+}
+
 TEST(Emit, NoSectionTwiceAndNoneEmpty) {
     Diff d(before, after);
     auto payload = make(d);

@@ -177,9 +177,9 @@ TEST_F(LoadRecords, OldAddressIsANumber) {
 }
 
 TEST_F(LoadRecords, OldAddressInEfi) {
-    auto map = EfiMap::parse("ffff82d040300000 T old_function\nffff82d040300100 T "
-                             "second_function\n",
-                             "map");
+    auto map = xen::EfiMap::parse("ffff82d040300000 T old_function\nffff82d040300100 T "
+                                  "second_function\n",
+                                  "map");
     ASSERT_TRUE(map);
     options.efi_map = &*map;
     EXPECT_TRUE(load_it().good());

@@ -89,14 +89,14 @@ TEST_F(LoadSymbols, InitReferenceThatCodeOfTheHypervisorHasTooIsNoFault) {
 }
 
 TEST_F(LoadSymbols, EfiMap) {
-    auto map = EfiMap::parse("0xffff82d040300000 T second_function\n"
-                             "0xffff82d040900000 B __2M_rwdata_end\n",
-                             "xen.efi.map");
+    auto map = xen::EfiMap::parse("0xffff82d040300000 T second_function\n"
+                                  "0xffff82d040900000 B __2M_rwdata_end\n",
+                                  "xen.efi.map");
     ASSERT_TRUE(map);
     options.efi_map = &*map;
     EXPECT_TRUE(has_finding(load_it(), "load.efi.unknown")); // old_function
-    EXPECT_FALSE(EfiMap::parse("hello\n", "x"));
-    EXPECT_FALSE(EfiMap::parse("", "x"));
+    EXPECT_FALSE(xen::EfiMap::parse("hello\n", "x"));
+    EXPECT_FALSE(xen::EfiMap::parse("", "x"));
 }
 
 TEST_F(LoadRelocations, WrittenAsXenWrites) {

@@ -196,10 +196,11 @@ TEST_F(LoadTables, BugFrameReach) {
     // xen.efi, where data begins 10 MiB behind
     builder.object.sections[frames - 1].relocations[0].addend = 0;
     make();
-    auto map = EfiMap::parse("ffff82d040200000 D some_data\nffff82d040a00000 B __2M_rwdata_end\n"
-                             "ffff82d040200000 T old_function\n"
-                             "ffff82d040200000 T second_function\n",
-                             "map");
+    auto map =
+        xen::EfiMap::parse("ffff82d040200000 D some_data\nffff82d040a00000 B __2M_rwdata_end\n"
+                           "ffff82d040200000 T old_function\n"
+                           "ffff82d040200000 T second_function\n",
+                           "map");
     ASSERT_TRUE(map);
     options.efi_map = &*map;
     EXPECT_TRUE(has_finding(load_it(), "load.fatal.bug-frame-overflow"));

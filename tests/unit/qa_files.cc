@@ -105,11 +105,14 @@ TEST_F(Images, BuildIdAndFunctionsOfAnElf) {
 TEST_F(Images, WhatIsNoHypervisorIsRefused) {
     ASSERT_TRUE(write_file(at("p.c"), "int main(void){return 0;}"));
     shell("gcc p.c -o p && echo 'char x;' | gcc -m32 -c -xc - -o q");
-    EXPECT_EQ(code_of(multiboot_image("MZ...", "x").error()), "qa.xen-is-efi");
-    EXPECT_EQ(code_of(multiboot_image("hello", "x").error()), "qa.not-xen");
-    EXPECT_EQ(code_of(multiboot_image(bytes("p"), "x").error()), "qa.xen-is-syms");
-    EXPECT_EQ(code_of(multiboot_image(bytes("q"), "x").error()), "qa.not-xen");
-    EXPECT_FALSE(multiboot_image("", "x"));
+    auto efi = xen_image("MZ... RSDS0123456789abcdef...", "x");
+    ASSERT_TRUE(efi);
+    EXPECT_TRUE(efi->efi);
+    EXPECT_EQ(efi->build_id, ""); // no record of a PE file's
+    EXPECT_EQ(code_of(xen_image("hello", "x").error()), "qa.not-xen");
+    EXPECT_EQ(code_of(xen_image(bytes("p"), "x").error()), "qa.xen-is-syms");
+    EXPECT_EQ(code_of(xen_image(bytes("q"), "x").error()), "qa.not-xen");
+    EXPECT_FALSE(xen_image("", "x"));
 }
 
 TEST_F(Images, WhatCannotBeDom0IsRefused) {

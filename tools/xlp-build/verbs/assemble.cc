@@ -52,8 +52,8 @@ Result<std::vector<diff::Bound>> bound_of(const po::variables_map& vm) {
 
 void add_payload_options(po::options_description& options) {
     const auto list = [] { return po::value<Strings>(); };
-    options.add_options()("xen-version", po::value<std::string>()->value_name("VERSION"),
-                          "Xen version, if xen-syms does not contain it")(
+    add_image_options(options);
+    options.add_options()(
         "depends", po::value<std::string>()->value_name("BUILD_ID"),
         "build-id of the payload that this one goes on top of (default: the hypervisor)")(
         "allow", list()->value_name("CODE[:NAME]"),
@@ -81,14 +81,6 @@ Result<pipeline::Options> read_payload_options(const po::variables_map& vm, std:
     options.allowances.granted = strings(vm, "allow");
     options.left_out = strings(vm, "leave-out");
     return options;
-}
-
-Result<xen::Image> read_image(const po::variables_map& vm) {
-    std::optional<xen::Version> version;
-    if (vm.count("xen-version")
-        && !(version = xen::parse_version(vm["xen-version"].as<std::string>())))
-        return fail(wrong_usage("--xen-version takes a version such as 4.17.5."));
-    return xen::Image::read(vm["xen-syms"].as<std::string>(), version);
 }
 
 Result<pipeline::Assembly> assemble(std::vector<pipeline::ObjectPair> pairs,

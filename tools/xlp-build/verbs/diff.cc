@@ -4,6 +4,7 @@
 #include "payload/base/json.h"
 #include "payload/elf/writer.h"
 #include "payload/report/explain.h"
+#include "tools/common/process.h"
 #include "tools/xlp-build/verbs/assemble.h"
 #include "tools/xlp-build/verbs/below.h"
 #include "tools/xlp-build/verbs/remedies.h"
@@ -11,7 +12,6 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 namespace xlp::build {
 
@@ -84,7 +84,7 @@ Result<void> run_diff(const po::variables_map& vm, const cli::Output& out, Json&
                           !below->payloads.empty());
     if (!pairs)
         return fail(pairs);
-    options->jobs = std::max(1U, std::thread::hardware_concurrency());
+    options->jobs = offered_jobs();
     auto assembly = assemble(*pairs, stack->running(), std::move(*options),
                              [](const pipeline::Need&) { return fs::path(); });
     if (!assembly)
@@ -110,8 +110,6 @@ cli::Verb diff_verb() {
     v.summary = "build a payload from two objects, or two trees of objects";
     v.options.add_options()("orig", po::value<std::string>()->required(),
                             "")("patched", po::value<std::string>()->required(), "")(
-        "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
-        "symbol file of the hypervisor that runs on the host")(
         "output,o", po::value<std::string>()->required()->value_name("FILE"), "output file");
     add_payload_options(v.options);
     add_below_option(v.options);

@@ -99,8 +99,9 @@ Result<std::vector<manifest::Input>> inputs_of(const po::variables_map& vm,
             ok = add("patch", p);
     if (ok && !request.config.empty())
         ok = add("config", request.config);
-    if (ok)
-        ok = add("xen-syms", text(vm, "xen-syms"));
+    for (const char* file : {"xen-syms", "xen-efi"})
+        if (ok && vm.count(file))
+            ok = add(file, text(vm, file));
     if (!ok)
         return fail(ok);
     return inputs;
@@ -212,9 +213,8 @@ cli::Verb payload_verb() {
     add_below_option(v.options);
     const auto list = [] { return po::value<Strings>(); };
     const auto one = [] { return po::value<std::string>(); };
-    v.options.add_options()("xen-syms", one()->required()->value_name("FILE"),
-                            "symbol file of the hypervisor that runs on the host")(
-        "output,o", one()->value_name("FILE"), "output file (default: NAME.livepatch)")(
+    v.options.add_options()("output,o", one()->value_name("FILE"),
+                            "output file (default: NAME.livepatch)")(
         "name", one()->value_name("NAME"),
         "the payload's name (default: the name of the first patch)")(
         "advisory", list()->value_name("XSA-NNN"), "advisory that the patch fixes (repeatable)")(

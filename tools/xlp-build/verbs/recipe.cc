@@ -132,9 +132,10 @@ Result<void> import(const po::variables_map& vm, const cli::Output& out, Json& d
     if (!imported)
         return fail(imported);
     append(findings, std::move(imported->findings));
-    if (vm.count("hypervisor"))
-        std::erase_if(imported->recipes,
-                      [](const AdvisoryRecipe& r) { return !r.touches_hypervisor(); });
+    if (vm.count("hypervisor")) // also what a text alone does not say
+        std::erase_if(imported->recipes, [](const AdvisoryRecipe& r) {
+            return !r.concerns.empty() && !r.touches_hypervisor();
+        });
     doc["recipes"] = Json::array();
     const fs::path folder = text(vm, "output");
     if (!folder.empty())
@@ -183,7 +184,7 @@ cli::Verb recipe_verb() {
         "import --git: only these advisories (repeatable)")(
         "since", one()->default_value("2016-01-01")->value_name("DAY"),
         "import --git: commits on master since this day")(
-        "hypervisor", "import: only advisories that affect the hypervisor")(
+        "hypervisor", "import: only advisories that affect the hypervisor, or may")(
         "patches", one()->value_name("DIR"),
         "import: directory of the patches as published, to hash or to check")(
         "newest", one()->value_name("X.Y"),

@@ -3,6 +3,7 @@
 #include "payload/base/file.h"
 #include "payload/base/json.h"
 #include "payload/pipeline/loader.h"
+#include "tools/xlp-build/verbs/image.h"
 #include "tools/xlp-build/verbs/publish.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
@@ -15,7 +16,7 @@ namespace po = cli::po;
 namespace {
 
 Result<void> run_report(const po::variables_map& vm, const cli::Output& out, Json& doc, Findings&) {
-    auto image = xen::Image::read(vm["xen-syms"].as<std::string>());
+    auto image = read_image(vm);
     if (!image)
         return fail(image);
     const std::string output = vm["output"].as<std::string>();
@@ -40,9 +41,8 @@ cli::Verb report_verb() {
     v.arguments = "PAYLOAD --xen-syms FILE -o FILE.html";
     v.summary = "write an HTML report about a payload";
     v.options.add_options()("payload", po::value<std::string>()->required(), "")(
-        "xen-syms", po::value<std::string>()->required()->value_name("FILE"),
-        "symbol file of the hypervisor that runs on the host")(
         "output,o", po::value<std::string>()->required()->value_name("FILE"), "output file");
+    add_image_options(v.options);
     v.positional = {"payload"};
     v.examples = "  xlp-build report xsa480.livepatch --xen-syms xen-syms-4.17 -o xsa480.html\n";
     v.run = run_report;

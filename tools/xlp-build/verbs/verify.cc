@@ -5,6 +5,7 @@
 #include "payload/base/json.h"
 #include "payload/load/report.h"
 #include "payload/pipeline/loader.h"
+#include "tools/xlp-build/verbs/image.h"
 #include "tools/xlp-build/verbs/verbs.h"
 
 #include <fmt/format.h>
@@ -19,25 +20,23 @@ namespace po = cli::po;
 struct VerifyInputs {
     xen::Image image;
     std::optional<xen::Version> version;
-    std::optional<load::EfiMap> efi_map;
+    std::optional<xen::EfiMap> efi_map;
 };
 
 Result<VerifyInputs> read_inputs(const po::variables_map& vm) {
     VerifyInputs given;
-    if (vm.count("xen-version")) {
-        const std::string text = vm["xen-version"].as<std::string>();
-        given.version = xen::parse_version(text);
-        if (!given.version)
-            return fail(wrong_usage(fmt::format("`{}' is not a version such as 4.17.5.", text)));
-    }
+    auto version = version_given(vm);
+    if (!version)
+        return fail(version);
+    given.version = *version;
     Findings findings;
-    auto image = xen::Image::read(vm["xen-syms"].as<std::string>(), given.version);
+    auto image = read_image(vm, MapAlone::taken);
     if (image)
         given.image = std::move(*image);
     else
         append(findings, std::move(image.error()));
-    if (vm.count("efi-map")) {
-        auto map = load::EfiMap::read(vm["efi-map"].as<std::string>());
+    if (vm.count("efi-map") && !vm.count("xen-efi")) {
+        auto map = xen::EfiMap::read(vm["efi-map"].as<std::string>());
         if (map)
             given.efi_map = std::move(*map);
         else
@@ -95,14 +94,10 @@ Result<void> verify(const po::variables_map& vm, const cli::Output& out, Json& d
 cli::Verb verify_verb() {
     po::options_description o("Options");
     const auto text = [] { return po::value<std::string>(); };
-    o.add_options()("xen-syms", text()->required()->value_name("FILE"),
-                    "symbol file of the hypervisor")(
-        "below", po::value<std::vector<std::string>>()->value_name("PAYLOAD"),
-        "a payload that is already applied (repeatable, from the bottom up)")(
-        "xen-version", text()->value_name("VERSION"),
-        "Xen version, if the symbol file does not contain it, or to check against another")(
-        "efi-map", text()->value_name("FILE"),
-        "xen.efi.map of the same build")("payload", text()->required(), "the payload");
+    add_image_options(o);
+    o.add_options()("below", po::value<std::vector<std::string>>()->value_name("PAYLOAD"),
+                    "a payload that is already applied (repeatable, from the bottom up)")(
+        "payload", text()->required(), "the payload");
     cli::Verb v{"verify",
                 "PAYLOAD --xen-syms FILE [--below PAYLOAD...] [OPTIONS]",
                 "predict what the hypervisor would do with a payload",

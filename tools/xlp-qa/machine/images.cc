@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp-qa/machine/images.h"
 
+#include "payload/base/bytes.h"
+#include "payload/xen/efi.h"
 #include "tools/xlp-qa/machine/archive.h"
 
 #include <algorithm>
@@ -105,13 +107,14 @@ std::string without_sections(std::string image) {
 
 } // namespace
 
-Result<std::string> multiboot_image(std::string_view file, const std::string& name) {
+Result<XenImage> xen_image(std::string_view file, const std::string& name) {
     auto image = decompress(file, name);
     if (!image)
-        return image;
-    if (image->starts_with("MZ"))
-        return fail(bad_input("qa.xen-is-efi", "This is an EFI image, which QEMU cannot boot.",
-                              "Use the xen.gz (multiboot) image of the same build.", at(name)));
+        return fail(image);
+    if (image->starts_with("MZ")) {
+        const auto id = xen::efi_build_id(as_bytes(*image));
+        return XenImage{std::move(*image), true, id ? hex(*id) : std::string()};
+    }
     if (!image->starts_with(ELFMAG))
         return fail(bad_input("qa.not-xen", "This is not a hypervisor image.",
                               "Use xen.gz as the distribution ships it in /boot.", at(name)));
@@ -127,7 +130,8 @@ Result<std::string> multiboot_image(std::string_view file, const std::string& na
     if (!found)
         return fail(bad_input("qa.not-xen", "This ELF file has no multiboot header.",
                               "Use xen.gz as the distribution ships it in /boot.", at(name)));
-    return image;
+    std::string id = build_id(*image);
+    return XenImage{std::move(*image), false, std::move(id)};
 }
 
 Result<std::string> dom0_image(std::string_view file, const std::string& name) {

@@ -25,7 +25,10 @@ constexpr auto save_patience = 180s;
 
 // Names in the scratch folder, which is QEMU's working folder: its arguments hold no path, and so
 // neither commas nor spaces, which -initrd would split at, and are the same for every run.
-constexpr char disk_name[] = "disk", state_name[] = "state", lasting_name[] = "lasting";
+constexpr char disk_name[] = "disk", state_name[] = "state", lasting_name[] = "lasting",
+               firmware_name[] = "firmware";
+// What the firmware takes for its disk; the program that it starts, and what that reads.
+constexpr char system_name[] = "system", boot_folder[] = "system/EFI/BOOT";
 
 Result<void> make_disk(const fs::path& file, std::string_view content) {
     if (content.size() > disk_bytes)
@@ -44,13 +47,21 @@ Result<void> make_disk(const fs::path& file, std::string_view content) {
 
 Result<void> link_files(const BootImage& image, const fs::path& folder, const fs::path* state) {
     std::error_code error;
-    auto link = [&](const fs::path& to, const char* name) {
+    auto link = [&](const fs::path& to, const fs::path& name) {
         if (!error)
             fs::create_symlink(fs::absolute(to), folder / name, error);
     };
-    link(image.xen, "xen");
-    link(image.vmlinux, "vmlinux");
-    link(image.initramfs, "initramfs");
+    const fs::path boot = image.firmware.empty() ? "" : boot_folder;
+    if (!image.firmware.empty()) {
+        fs::create_directories(folder / boot, error);
+        link(image.firmware, firmware_name);
+        if (auto ok = write_file(folder / boot / "BOOTX64.cfg", Machine::efi_configuration(image));
+            !ok)
+            return ok;
+    }
+    link(image.xen, boot / (boot.empty() ? "xen" : "BOOTX64.EFI"));
+    link(image.vmlinux, boot / "vmlinux");
+    link(image.initramfs, boot / "initramfs");
     if (!image.lasting.empty())
         link(image.lasting, lasting_name);
     if (state)
@@ -74,6 +85,26 @@ Result<Pair> socket_pair() {
 
 } // namespace
 
+namespace {
+
+std::string xen_command_line(const BootImage& image) {
+    return fmt::format("console=com1 com1=115200 dom0_mem={}M loglvl=all guest_loglvl=all{}{}",
+                       image.dom0_mib, image.xen_arguments.empty() ? "" : " ", image.xen_arguments);
+}
+
+std::string dom0_command_line(const BootImage& image) {
+    return fmt::format("vmlinux console=hvc0 panic=-1 quiet{}{}",
+                       image.kernel_arguments.empty() ? "" : " ", image.kernel_arguments);
+}
+
+} // namespace
+
+// docs/misc/efi.pandoc in Xen's source
+std::string Machine::efi_configuration(const BootImage& image) {
+    return fmt::format("[global]\ndefault=qa\n[qa]\noptions={}\nkernel={}\nramdisk=initramfs\n",
+                       xen_command_line(image), dom0_command_line(image));
+}
+
 std::vector<std::string> Machine::arguments(const BootImage& image) {
     // All processors by turns on one thread: with a thread each, a busy host can keep one from
     // running for so long that the hypervisor's CPUs do not meet in time.
@@ -86,12 +117,15 @@ std::vector<std::string> Machine::arguments(const BootImage& image) {
         "-chardev", "socket,id=serial,fd=3", "-serial", "chardev:serial", "-chardev",
         "socket,id=monitor,fd=4", "-mon", "chardev=monitor,mode=control", "-drive",
         fmt::format("if=none,id=disk,file={},format=raw,readonly=on", disk_name), "-device",
-        "virtio-blk-pci,drive=disk", "-kernel", "xen", "-append",
-        fmt::format("console=com1 com1=115200 dom0_mem={}M loglvl=all guest_loglvl=all{}{}",
-                    image.dom0_mib, image.xen_arguments.empty() ? "" : " ", image.xen_arguments),
-        "-initrd",
-        fmt::format("vmlinux console=hvc0 panic=-1 quiet{}{},initramfs",
-                    image.kernel_arguments.empty() ? "" : " ", image.kernel_arguments)};
+        "virtio-blk-pci,drive=disk"};
+    if (image.firmware.empty())
+        all.insert(all.end(), {"-kernel", "xen", "-append", xen_command_line(image), "-initrd",
+                               dom0_command_line(image) + ",initramfs"});
+    else
+        all.insert(all.end(), {"-bios", firmware_name, "-drive",
+                               fmt::format("if=none,id=system,file=fat:{},format=raw,readonly=on",
+                                           system_name),
+                               "-device", "virtio-blk-pci,drive=system,bootindex=0"});
     if (image.cpus != 1)
         all.insert(all.end(), {"-smp", std::to_string(image.cpus)});
     // what dom0 wrote is the host's at once, and so outlives QEMU without waiting for the medium

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 // What is booted, and on what.
 struct BootImage {
     std::string qemu = "qemu-system-x86_64";
-    fs::path xen;       // multiboot ELF
+    fs::path firmware; // that starts `xen', an EFI program; empty: `xen' is a multiboot ELF
+    fs::path xen;
     fs::path vmlinux;   // dom0 kernel
     fs::path initramfs; // cpio
     fs::path lasting;   // a raw disk that dom0 may write to, its second; empty: there is none
@@ -51,8 +52,10 @@ public:
     // Starts QEMU; with a state, waits until it is restored and lets it run.
     static Result<Machine> start(const Start&);
 
-    // The QEMU arguments that decide what a saved state fits: the same for every run of an image.
+    // The QEMU arguments, and Xen's configuration where a firmware starts it, that decide what a
+    // saved state fits: the same for every run of an image.
     static std::vector<std::string> arguments(const BootImage&);
+    static std::string efi_configuration(const BootImage&);
 
     enum class Event { line, silence, ended };
     // The next line of the guest. `silence`: no byte came for `patience`, or the `deadline` passed;

@@ -12,12 +12,13 @@ namespace xlp::qa {
 namespace fs = std::filesystem;
 
 struct Assets {
-    fs::path xen;      // xen.gz or its multiboot ELF
+    fs::path xen;      // xen.gz, its multiboot ELF, or xen.efi
     fs::path xen_syms; // empty: not compared
     fs::path kernel;   // bzImage or vmlinux that can be dom0
     fs::path modules;  // lib/modules/VERSION; empty: found beside the kernel
     fs::path xlp;      // the tool that runs in dom0
     fs::path busybox = "/usr/bin/busybox";
+    fs::path firmware; // for xen.efi; empty: where distributions have it
     fs::path launcher; // xlp-qa-guest, which starts guests; empty: there are none
 };
 

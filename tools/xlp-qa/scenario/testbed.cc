@@ -43,6 +43,19 @@ Finding no_modules(const fs::path& kernel) {
                      {kernel.string(), {}, {}, 0});
 }
 
+// OVMF in one file, where the packages of Debian, SUSE and Arch put it.
+Result<fs::path> find_firmware(const fs::path& given) {
+    if (!given.empty())
+        return given;
+    std::error_code error;
+    for (const char* file : {"/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/ovmf-x86_64.bin",
+                             "/usr/share/edk2/x64/OVMF.4m.fd"})
+        if (fs::exists(file, error))
+            return file;
+    return fail(environment("qa.no-firmware", "There is no EFI firmware to start xen.efi.",
+                            "Install it (apt-get install ovmf), or specify --firmware FILE."));
+}
+
 // Gathers findings, so that all faults of the assets are told at once.
 template <class T>
 T keep(Result<T> result, Findings& findings) {
@@ -91,12 +104,14 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
 
     std::string xen_file = keep(read_text(assets.xen), findings);
     std::string xen_key = key_of({xen_file});
-    std::string xen = xen_file.empty() ? "" : keep(multiboot_image(xen_file, assets.xen), findings);
-    bed.xen_build_id_ = build_id(xen);
+    XenImage xen = xen_file.empty() ? XenImage{} : keep(xen_image(xen_file, assets.xen), findings);
+    bed.xen_build_id_ = xen.build_id;
+    if (xen.efi)
+        bed.image_.firmware = keep(find_firmware(assets.firmware), findings);
     if (!assets.xen_syms.empty()) {
         bed.xen_syms_ = keep(read_text(assets.xen_syms), findings);
         std::string id = build_id(bed.xen_syms_);
-        if (!xen.empty() && !bed.xen_syms_.empty() && id != bed.xen_build_id_)
+        if (!xen.bytes.empty() && !xen.efi && !bed.xen_syms_.empty() && id != bed.xen_build_id_)
             findings.push_back(bad_input(
                 "qa.other-build",
                 fmt::format("The build-id of xen-syms is {}, but that of the hypervisor is {}.",
@@ -119,9 +134,9 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
 
     std::string initramfs_key = key_of({initramfs});
     bed.image_.qemu = settings.qemu;
-    bed.image_.xen =
-        keep(cache::file(bed.cache_, "xen", xen_key, [&] { return Result<std::string>(xen); }),
-             findings);
+    bed.image_.xen = keep(
+        cache::file(bed.cache_, "xen", xen_key, [&] { return Result<std::string>(xen.bytes); }),
+        findings);
     bed.image_.vmlinux = keep(cache::file(bed.cache_, "vmlinux", kernel_key,
                                           [&] { return dom0_image(kernel_file, assets.kernel); }),
                               findings);
@@ -140,6 +155,9 @@ Result<Testbed> Testbed::prepare(const Assets& assets, const Settings& settings)
     std::string arguments;
     for (const std::string& a : Machine::arguments(bed.image_))
         arguments += a + '\0';
+    if (xen.efi)
+        arguments += Machine::efi_configuration(bed.image_)
+                     + key_of({keep(read_text(bed.image_.firmware), findings)});
     bed.state_key_ =
         key_of({state_format, version->out, xen_key, kernel_key, initramfs_key, arguments});
     for (const char* kind : {"xen", "vmlinux", "initramfs"})

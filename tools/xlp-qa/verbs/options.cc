@@ -67,10 +67,12 @@ po::options_description machine_options() {
     auto text = [] { return po::value<std::string>(); };
     d.add_options() //
         ("xen", text()->required()->value_name("FILE"),
-         "hypervisor: xen.gz, or the ELF file in it") //
+         "hypervisor: xen.gz, the ELF file in it, or xen.efi") //
         ("xen-syms", text()->required()->value_name("FILE"),
-         "its symbol file, with the same build-id")                                           //
-        ("kernel", text()->required()->value_name("FILE"), "dom0 kernel: vmlinuz or vmlinux") //
+         "its symbol file, with the same build-id") //
+        ("firmware", text()->value_name("FILE"),
+         "EFI firmware that starts xen.efi, as for QEMU's -bios; default: OVMF.fd, if installed") //
+        ("kernel", text()->required()->value_name("FILE"), "dom0 kernel: vmlinuz or vmlinux")     //
         ("modules", text()->value_name("DIR"),
          "lib/modules/VERSION of the kernel; default: next to it") //
         ("xlp", text()->value_name("FILE"),
@@ -79,9 +81,6 @@ po::options_description machine_options() {
         ("qemu", text()->default_value("qemu-system-x86_64")->value_name("FILE"), "the emulator") //
         ("cache", text()->value_name("DIR"), "default: $XDG_CACHE_HOME/xlp or ~/.cache/xlp")      //
         ("junit", text()->value_name("FILE"), "also write JUnit XML")                             //
-        ("serial", text()->value_name("FILE"), "also write the serial console log")               //
-        ("cycles", po::value<unsigned>()->default_value(2)->value_name("N"),
-         "how many times to apply and revert") //
         ("cpus", po::value<unsigned>()->default_value(1)->value_name("N"),
          "number of CPUs of the machine; more than one is slower")        //
         ("no-snapshot", "always boot instead of restoring a saved state") //
@@ -100,6 +99,13 @@ po::options_description machine_options() {
     return d;
 }
 
+void add_life_cycle_options(po::options_description& d) {
+    d.add_options()("serial", po::value<std::string>()->value_name("FILE"),
+                    "also write the serial console log")(
+        "cycles", po::value<unsigned>()->default_value(2)->value_name("N"),
+        "how many times to apply and revert");
+}
+
 void add_payload_argument(po::options_description& d, bool required) {
     auto* value = po::value<std::vector<std::string>>();
     if (required)
@@ -111,6 +117,7 @@ Result<Testbed> prepare(const po::variables_map& vm, int cancel, const Progress&
     Assets assets;
     assets.xen = cli::text(vm, "xen");
     assets.xen_syms = cli::text(vm, "xen-syms");
+    assets.firmware = cli::text(vm, "firmware");
     assets.kernel = cli::text(vm, "kernel");
     assets.modules = cli::text(vm, "modules");
     auto xlp = find_xlp(cli::text(vm, "xlp"));

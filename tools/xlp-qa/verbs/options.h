@@ -13,6 +13,7 @@ using cli::Json;
 using cli::Output;
 
 po::options_description machine_options();
+void add_life_cycle_options(po::options_description&); // of verbs that take a payload through it
 void add_payload_argument(po::options_description&, bool required);
 
 using Progress = std::function<void(const std::string&)>;

@@ -28,6 +28,7 @@ cli::Verb on_base(cli::Verb v) {
 
 cli::Verb run_verb(int cancel) {
     auto options = machine_options();
+    add_life_cycle_options(options);
     add_payload_argument(options, true);
     options.add_options()("probe", po::value<std::string>()->value_name("FILE"),
                           "a script or program to run in dom0, with the state (before, applied, "
@@ -53,6 +54,7 @@ cli::Verb run_verb(int cancel) {
 
 cli::Verb batch_verb(int cancel) {
     auto options = machine_options();
+    add_life_cycle_options(options);
     add_payload_argument(options, true);
     options.add_options()("jobs,j", po::value<unsigned>()->default_value(2)->value_name("N"),
                           "number of machines in parallel");

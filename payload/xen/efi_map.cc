@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "payload/load/efi_map.h"
+#include "payload/xen/efi_map.h"
 
 #include "payload/base/file.h"
 
 #include <charconv>
 #include <fmt/format.h>
 
-namespace xlp::load {
+namespace xlp::xen {
 
 namespace {
 
@@ -36,7 +36,7 @@ Result<EfiMap> EfiMap::parse(std::string_view text, const std::string& file) {
             continue;
         if (address.starts_with("0x"))
             address.remove_prefix(2);
-        xen::Address value = 0;
+        std::uint64_t value = 0;
         auto [end, error] =
             std::from_chars(address.data(), address.data() + address.size(), value, 16);
         if (error != std::errc() || end != address.data() + address.size() || type.size() != 1)
@@ -44,6 +44,7 @@ Result<EfiMap> EfiMap::parse(std::string_view text, const std::string& file) {
                                   "Use the xen.efi.map that the build wrote next to xen.efi.",
                                   {file, {}, file, number}));
         map.addresses_.emplace(name, value);
+        map.entries_.push_back({value, type[0], std::string(name)});
     }
     if (map.addresses_.empty())
         return fail(
@@ -58,9 +59,9 @@ Result<EfiMap> EfiMap::read(const std::filesystem::path& path) {
     return parse({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, path.string());
 }
 
-std::optional<xen::Address> EfiMap::resolve(std::string_view name) const {
+std::optional<std::uint64_t> EfiMap::resolve(std::string_view name) const {
     auto it = addresses_.find(std::string(name));
     return it == addresses_.end() ? std::nullopt : std::optional(it->second);
 }
 
-} // namespace xlp::load
+} // namespace xlp::xen

@@ -4,27 +4,35 @@
 #pragma once
 
 #include "payload/base/result.h"
-#include "payload/xen/image.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
-namespace xlp::load {
+namespace xlp::xen {
 
 // A xen.efi.map, which Xen's build writes beside xen.efi: lines `0xADDRESS TYPE NAME`.
 class EfiMap {
 public:
+    struct Entry {
+        std::uint64_t address = 0;
+        char type = '?'; // as nm shows it: lower case for a local symbol
+        std::string name;
+    };
     // Errors: efi-map.* of kind `input`.
     static Result<EfiMap> parse(std::string_view text, const std::string& file);
     static Result<EfiMap> read(const std::filesystem::path&);
 
-    std::optional<xen::Address> resolve(std::string_view name) const;
+    const std::vector<Entry>& entries() const { return entries_; }     // in the order of the file
+    std::optional<std::uint64_t> resolve(std::string_view name) const; // the first of that name
 
 private:
-    std::unordered_map<std::string, xen::Address> addresses_;
+    std::vector<Entry> entries_;
+    std::unordered_map<std::string, std::uint64_t> addresses_;
 };
 
-} // namespace xlp::load
+} // namespace xlp::xen
