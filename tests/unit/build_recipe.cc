@@ -167,6 +167,120 @@ TEST_F(Recipe, WhatIsNotUnderstoodIsSaid) {
     EXPECT_THAT(branch_names(known.recipes[0]), ElementsAre("4.19", "4.20", "4.21", "master"));
 }
 
+TEST_F(Recipe, APatchForAnotherProjectIsNoneForXen) {
+    const std::string rows = "xsa900-qemuu.patch     qemu upstream, Xen unstable, 4.6.x, 4.5.x\n"
+                             "xsa900-4.7.patch       qemu-xen 4.7, 4.6\n"
+                             "xsa900-old.patch       qemu-xen-traditional: Xen unstable, 4.6.x\n"
+                             "xsa900-qemut-4.3.patch Xen 4.3.x\n"
+                             "xsa900-linux-?.patch   Linux 6.0, 6.1-rc, 5.10.18 onwards\n"
+                             "xsa900-xapi.patch      XAPI master\n";
+    std::string hashes;
+    for (const char* name : {"qemuu", "4.7", "old", "qemut-4.3", "linux-1", "xapi", "both"})
+        hashes += hash_a + "  xsa900-" + name + ".patch\n";
+    const Imported i = text(rows, hashes);
+    EXPECT_THAT(branch_names(i.recipes.at(0)), IsEmpty());
+    EXPECT_THAT(i.recipes.at(0).concerns, ElementsAre("qemu", "linux", "other"));
+    ASSERT_EQ(i.findings.size(), 2U);
+    EXPECT_THAT(i.findings[0].why, HasSubstr("its name says qemut"));
+    EXPECT_THAT(i.findings[1].why, HasSubstr("xsa900-both.patch is published"));
+    const Imported open = text(rows + "xsa900-both.patch      Xen 4.9.x, Linux\n", hashes);
+    EXPECT_THAT(open.findings.at(1).why, HasSubstr("both Xen and another project"));
+    EXPECT_THAT(open.recipes.at(0).concerns, IsEmpty());
+    const Imported gone = text(rows + "xsa900-gone.patch      Xen 4.9.x\n", hashes);
+    EXPECT_THAT(gone.recipes.at(0).concerns, IsEmpty());
+}
+
+TEST_F(Recipe, PatchesForXenBesideThoseOfAnotherProjectLeaveOpenWhatIsConcerned) {
+    const auto import = [&](const std::string& rows) {
+        const std::string whole = "Xen Security Advisory XSA-900\n\na title\n\nRESOLUTION\n"
+                                  "==========\n\n"
+                                  + rows + "\n$ sha256sum xsa900*\n" + hash_a
+                                  + "  xsa900-linux.patch\n" + hash_b + "  xsa900-xen.patch\n$\n";
+        EXPECT_TRUE(write_file(folder_ / "advisory-900.txt", whole));
+        ImportRequest request;
+        request.files = {folder_ / "advisory-900.txt"};
+        auto imported = import_recipes(request, {});
+        EXPECT_TRUE(imported);
+        return imported ? std::move(*imported) : Imported{};
+    };
+    const Imported both = import("xsa900-linux.patch  Linux\nxsa900-xen.patch  Xen 4.18.x\n");
+    ASSERT_EQ(both.findings.size(), 1U);
+    EXPECT_THAT(both.findings[0].why, HasSubstr("patches for Xen and for another project"));
+    EXPECT_THAT(both.recipes.at(0).concerns, IsEmpty());
+    EXPECT_THAT(files(both.recipes[0], "4.18"), ElementsAre("xsa900-xen.patch"));
+    EXPECT_THAT(import("xsa900-*.patch  Linux\n").recipes.at(0).concerns, ElementsAre("linux"));
+}
+
+TEST_F(Recipe, PatchesThatAreThereSayWhatAnAdvisoryConcerns) {
+    const auto concerns = [&](const std::string& changed) {
+        EXPECT_TRUE(write_file(folder_ / "xsa900.patch",
+                               "a title\n\n--- a/" + changed + "\n+++ b/" + changed
+                                   + "\n@@ -1 +1 @@\n-x\n+y\n--- /dev/null\n+++ b/" + changed
+                                   + "2\n@@ -0,0 +1 @@\n+y\n"));
+        EXPECT_TRUE(write_file(folder_ / "advisory-900.txt",
+                               "Xen Security Advisory XSA-900\n\na title\n\nRESOLUTION\n"
+                               "==========\n\nxsa900.patch  Xen 4.18.x\n"));
+        ImportRequest request;
+        request.files = {folder_ / "advisory-900.txt"};
+        request.patches = folder_.path;
+        auto imported = import_recipes(request, {});
+        EXPECT_TRUE(imported && imported->findings.empty());
+        return imported ? imported->recipes.at(0).concerns : std::vector<std::string>{};
+    };
+    EXPECT_THAT(concerns("xen/arch/x86/mm.c"), ElementsAre("hypervisor", "x86"));
+    EXPECT_THAT(concerns("tools/xenstored/core.c"), ElementsAre("tools"));
+    EXPECT_THAT(concerns("SUPPORT.md"), ElementsAre("other"));
+}
+
+TEST_F(Recipe, TwoVersionsOfOneAdvisoryAreRefused) {
+    ImportRequest request;
+    for (const char* name : {"v1.txt", "v2.txt"}) {
+        request.files.push_back(folder_ / name);
+        EXPECT_TRUE(write_file(request.files.back(),
+                               "Xen Security Advisory XSA-900\n\na title\n\nRESOLUTION\n"
+                               "==========\n\nxsa900.patch  Xen 4.18.x\n\n$ sha256sum xsa900*\n"
+                                   + hash_a + "  xsa900.patch\n$\n"));
+    }
+    auto both = import_recipes(request, {});
+    ASSERT_FALSE(both);
+    EXPECT_EQ(both.error()[0].code, "recipe.contradiction");
+    request.files.pop_back();
+    EXPECT_TRUE(import_recipes(request, {}));
+}
+
+TEST_F(Recipe, ReleasesAndListsWithoutCommasAreBranches) {
+    const std::string hash = hash_a + "  xsa900.patch\n";
+    const auto branches = [&](const std::string& target, const std::string& newest = "") {
+        const Imported i = text("xsa900.patch   " + target + "\n", hash, newest);
+        EXPECT_THAT(i.findings, IsEmpty()) << target;
+        return branch_names(i.recipes.at(0));
+    };
+    EXPECT_THAT(branches("xen-unstable, Xen 4.21.0"), ElementsAre("4.21", "master"));
+    EXPECT_THAT(branches("Xen 4.21.x ... Xen 4.19.6"), ElementsAre("4.19", "4.20", "4.21"));
+    EXPECT_THAT(branches("Xen 4.21.x - Xen 4.20.x."), ElementsAre("4.20", "4.21"));
+    EXPECT_THAT(branches("xen-unstable, Xen 4.9.x Xen 4.8.x Xen 4.7.x"),
+                ElementsAre("4.7", "4.8", "4.9", "master"));
+    EXPECT_THAT(branches("xen-unstable - Xen 4.19.x", "4.19"), ElementsAre("4.19", "master"));
+    const Imported old = text("xsa900.patch   xen-unstable - Xen 4.19.x\n", hash, "4.18");
+    ASSERT_EQ(old.findings.size(), 1U);
+    EXPECT_THAT(old.findings[0].why, HasSubstr("newer than 4.18 of --newest"));
+    EXPECT_THAT(branch_names(old.recipes.at(0)), ElementsAre("4.19", "master"));
+}
+
+TEST_F(Recipe, AGlobTakesItsFilesInTheirOrderAndNoneOfAnotherRowOrAdvisory) {
+    const Imported i = text("xsa900-??.patch    xen-unstable\n"
+                            "xsa900-*.patch     Xen 4.20.x, 4.20.x\n"
+                            "xsa899.patch       Xen 4.19.x\n",
+                            hash_a + "  xsa900-10.patch\n" + hash_b + "  xsa900-9.patch\n" + hash_c
+                                + "  xsa899.patch\n");
+    EXPECT_THAT(files(i.recipes.at(0), "4.20"), ElementsAre("xsa900-9.patch", "xsa900-10.patch"));
+    EXPECT_THAT(branch_names(i.recipes.at(0)), ElementsAre("4.20", "master"));
+    ASSERT_EQ(i.findings.size(), 3U);
+    EXPECT_THAT(i.findings[0].why, HasSubstr("xsa900-10.patch is in two rows"));
+    EXPECT_THAT(i.findings[1].why, HasSubstr("xsa899.patch is not named for XSA-900"));
+    EXPECT_THAT(i.findings[2].why, HasSubstr("xsa899.patch is published"));
+}
+
 TEST_F(Recipe, AMetaFileHasPrerequisitesInOrderThatMayBeNull) {
     const std::string meta = R"({"XSA": 900, "SupportedVersions": ["master", "4.9"],
         "Trees": ["xen"], "Recipes": {

@@ -128,6 +128,12 @@ TEST_F(MatrixXtf, ATestBeforeAppliedAndAfterIsShownEverywhere) {
     EXPECT_THAT(page, HasSubstr("tests of XTF: 1 closed, 1 missing, 1 not testable"));
 }
 
+TEST_F(MatrixXtf, AFailureIsTriedAgainAndASuccessIsNot) {
+    EXPECT_EQ(run("{}", 4).nested, "failed with exit code 4");
+    EXPECT_EQ(run(closed, 0).nested, "passed");
+    EXPECT_EQ(run("{}", 4).nested, "passed");
+}
+
 TEST_F(MatrixXtf, AHoleThatStaysOpenIsAFailure) {
     const MatrixRow row = run(open, 1);
     EXPECT_FALSE(row.good());

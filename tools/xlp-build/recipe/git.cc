@@ -178,38 +178,6 @@ bool starts_with_any(const std::string& path, std::initializer_list<const char*>
                        [&](const char* p) { return path.starts_with(p); });
 }
 
-// What the files of a fix say that the advisory concerns.
-std::vector<std::string> concerns_of(const std::set<std::string>& files) {
-    bool hypervisor = false, tools = false, other = false, x86 = true, arm = true;
-    for (const std::string& f : files) {
-        if (starts_with_any(f, {"xen/"})) {
-            hypervisor = true;
-            x86 = x86
-                  && starts_with_any(
-                      f, {"xen/arch/x86/", "xen/include/asm-x86/", "xen/drivers/passthrough/vtd/",
-                          "xen/drivers/passthrough/amd/", "xen/drivers/passthrough/x86/",
-                          "xen/include/public/arch-x86/"});
-            arm = arm
-                  && starts_with_any(f, {"xen/arch/arm/", "xen/include/asm-arm/",
-                                         "xen/drivers/passthrough/arm/",
-                                         "xen/include/public/arch-arm"});
-        } else if (starts_with_any(f, {"tools/", "stubdom/"})) {
-            tools = true;
-        } else {
-            other = true;
-        }
-    }
-    std::vector<std::string> list;
-    for (const auto& [holds, name] : {std::pair{hypervisor, "hypervisor"},
-                                      {hypervisor && x86, "x86"},
-                                      {hypervisor && arm, "arm"},
-                                      {tools, "tools"},
-                                      {!hypervisor && !tools && other, "other"}})
-        if (holds)
-            list.emplace_back(name);
-    return list;
-}
-
 struct Gathering {
     AdvisoryRecipe recipe;
     std::set<std::string> files;
@@ -304,6 +272,37 @@ Result<std::vector<std::string>> branches_of(const GitImport& from, const Git& g
 }
 
 } // namespace
+
+std::vector<std::string> concerns_of(const std::set<std::string>& files) {
+    bool hypervisor = false, tools = false, other = false, x86 = true, arm = true;
+    for (const std::string& f : files) {
+        if (starts_with_any(f, {"xen/"})) {
+            hypervisor = true;
+            x86 = x86
+                  && starts_with_any(
+                      f, {"xen/arch/x86/", "xen/include/asm-x86/", "xen/drivers/passthrough/vtd/",
+                          "xen/drivers/passthrough/amd/", "xen/drivers/passthrough/x86/",
+                          "xen/include/public/arch-x86/"});
+            arm = arm
+                  && starts_with_any(f, {"xen/arch/arm/", "xen/include/asm-arm/",
+                                         "xen/drivers/passthrough/arm/",
+                                         "xen/include/public/arch-arm"});
+        } else if (starts_with_any(f, {"tools/", "stubdom/"})) {
+            tools = true;
+        } else {
+            other = true;
+        }
+    }
+    std::vector<std::string> list;
+    for (const auto& [holds, name] : {std::pair{hypervisor, "hypervisor"},
+                                      {hypervisor && x86, "x86"},
+                                      {hypervisor && arm, "arm"},
+                                      {tools, "tools"},
+                                      {!hypervisor && !tools && other, "other"}})
+        if (holds)
+            list.emplace_back(name);
+    return list;
+}
 
 Result<GitImported> import_git(const GitImport& from, const std::stop_token& stop) {
     const Git git(from.clone, stop);

@@ -18,6 +18,10 @@ struct Naming {
 };
 Naming read_naming(const std::string& message);
 
+// What the files of a fix say that the advisory concerns: `hypervisor', `x86', `arm', `tools',
+// `other'.
+std::vector<std::string> concerns_of(const std::set<std::string>& files);
+
 struct GitImport {
     std::filesystem::path clone;       // only read
     std::vector<std::string> branches; // "4.17"; empty: all stable-* from 4.17 on

@@ -5,11 +5,13 @@
 #include "payload/base/hash.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 
 namespace xlp::build {
 
@@ -76,6 +78,96 @@ void add_missing(std::vector<std::string>& to, const std::vector<std::string>& f
             to.push_back(s);
 }
 
+// The files that a patch changes, without the a/ and b/ before them; false where it has another
+// form.
+bool changed_files(const std::string& patch, std::set<std::string>& files) {
+    std::istringstream in(patch);
+    std::string before;
+    bool any = false;
+    for (std::string line; std::getline(in, line); before = line) {
+        if (!before.starts_with("--- ") || !line.starts_with("+++ "))
+            continue;
+        for (const std::string& header : {before, line}) {
+            const std::string path = header.substr(4, header.find_first_of(" \t\r", 4) - 4);
+            if (path == "/dev/null")
+                continue;
+            if (!path.starts_with("a/") && !path.starts_with("b/"))
+                return false;
+            files.insert(path.substr(2));
+            any = true;
+        }
+    }
+    return any;
+}
+
+// What an advisory's text does not say: its patches do, if all of them are there.
+bool learn_from_patches(AdvisoryRecipe& r, const fs::path& folder) {
+    std::set<std::string> files;
+    for (const auto& [branch, fix] : r.branches)
+        for (const PublishedPatch& p : fix.patches) {
+            auto text = read_text(folder / p.file, 16U << 20);
+            if (!text || !changed_files(*text, files))
+                return false;
+        }
+    add_missing(r.concerns, concerns_of(files));
+    if (r.concerns.size() > 1) // "other" only stands for nothing better
+        std::erase(r.concerns, "other");
+    return !files.empty();
+}
+
+// An advisory that has patches for Xen and for another project: which of them touch the hypervisor
+// is in no text. A recipe that named the other project alone would say that none does.
+Findings settle_concerns(std::map<unsigned, AdvisoryRecipe>& all,
+                         const std::set<unsigned>& from_git, const fs::path& patches) {
+    Findings told;
+    for (auto& [number, r] : all) {
+        if (from_git.contains(number) || r.branches.empty()
+            || (!patches.empty() && learn_from_patches(r, patches)))
+            continue;
+        const bool others = !r.concerns.empty()
+                            && std::all_of(r.concerns.begin(), r.concerns.end(), [](const auto& c) {
+                                   return c == "qemu" || c == "linux" || c == "other";
+                               });
+        if (!others)
+            continue;
+        told.push_back(
+            warning("recipe.not-understood",
+                    fmt::format("{} has patches for Xen and for another project; whether those for "
+                                "Xen change the hypervisor is not stated.",
+                                r.id()),
+                    "Add `concerns' to the recipe manually, or import with --git or --patches.",
+                    {r.file.string(), {}, {}, 0}));
+        r.concerns.clear();
+    }
+    return told;
+}
+
+// Two versions of one advisory: what the older one says need not hold any more.
+void refuse_second_text(std::map<unsigned, fs::path>& seen, const Imported& one,
+                        const fs::path& file, Findings& faults) {
+    for (const AdvisoryRecipe& r : one.recipes)
+        if (const auto [it, fresh] = seen.emplace(r.number, file); !fresh)
+            faults.push_back(bad_input(
+                "recipe.contradiction",
+                fmt::format("{} is also the advisory of {}.", r.id(), it->second.string()),
+                "Import only its newest version.", {file.string(), {}, {}, 0}));
+}
+
+// The hashes of one file more; one that contradicts is told.
+void add_hashes(ImportContext& to, const std::string& text, const fs::path& file,
+                Findings& findings) {
+    for (const auto& [name, hash] : hashes_of(text)) {
+        const auto [it, fresh] = to.hashes.emplace(name, hash);
+        if (!fresh && it->second != hash)
+            findings.push_back(warning("recipe.hash",
+                                       fmt::format("{} is published with hash {}, and with {} in "
+                                                   "another file; the latter is used.",
+                                                   name, hash, it->second),
+                                       "Import only the newest version of an advisory.",
+                                       {file.string(), {}, {}, 0}));
+    }
+}
+
 } // namespace
 
 Result<Imported> import_recipes(const ImportRequest& request, const std::stop_token& stop) {
@@ -83,6 +175,7 @@ Result<Imported> import_recipes(const ImportRequest& request, const std::stop_to
     Imported result;
     Findings faults;
     std::vector<std::pair<fs::path, std::string>> texts;
+    std::map<unsigned, fs::path> advisories; // and the text of each
     ImportContext context{request.patches, request.newest, {}};
     for (const fs::path& file : request.files) {
         auto text = read_text(file, 16U << 20);
@@ -90,7 +183,7 @@ Result<Imported> import_recipes(const ImportRequest& request, const std::stop_to
             append(faults, std::move(text.error()));
             continue;
         }
-        context.hashes.merge(hashes_of(*text));
+        add_hashes(context, *text, file, result.findings);
         texts.emplace_back(file, std::move(*text));
     }
     for (const auto& [file, text] : texts) {
@@ -99,12 +192,15 @@ Result<Imported> import_recipes(const ImportRequest& request, const std::stop_to
             append(faults, std::move(one.error()));
             continue;
         }
+        if (kind_of(text, file) == Kind::text)
+            refuse_second_text(advisories, *one, file, faults);
         append(result.findings, std::move(one->findings));
         if (auto ok = gather(all, std::move(one->recipes)); !ok)
             append(faults, std::move(ok.error()));
     }
     if (!faults.empty())
         return fail(std::move(faults));
+    std::set<unsigned> from_git; // their files say what the fixes change
     if (!request.git.clone.empty()) {
         GitImport git = request.git;
         if (git.advisories.empty())
@@ -114,9 +210,12 @@ Result<Imported> import_recipes(const ImportRequest& request, const std::stop_to
         if (!one)
             return fail(one);
         append(result.findings, std::move(one->findings));
+        for (const AdvisoryRecipe& r : one->recipes)
+            from_git.insert(r.number);
         if (auto ok = gather(all, std::move(one->recipes)); !ok)
             return fail(ok);
     }
+    append(result.findings, settle_concerns(all, from_git, request.patches));
     for (auto& [number, r] : all) {
         std::sort(r.cves.begin(), r.cves.end());
         result.recipes.push_back(std::move(r));
@@ -126,7 +225,11 @@ Result<Imported> import_recipes(const ImportRequest& request, const std::stop_to
 
 std::vector<PublishedPatch> find_patches(const std::string& pattern, const ImportContext& context,
                                          const Where& where, Findings& findings) {
-    std::set<std::string> names;
+    // As numbers order them: -2.patch before -10.patch.
+    const auto before = [](const std::string& a, const std::string& b) {
+        return strverscmp(a.c_str(), b.c_str()) < 0;
+    };
+    std::set<std::string, decltype(before)> names(before);
     for (const auto& [name, hash] : context.hashes)
         if (fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0)
             names.insert(name);

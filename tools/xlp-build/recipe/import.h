@@ -44,9 +44,9 @@ Result<Imported> import_series(const std::string& text, const std::filesystem::p
 // The `sha256sum` block of an advisory's text, by file name.
 std::map<std::string, std::string> hashes_of(const std::string& text);
 
-// The patches that a name or a glob stands for, in the order of their names, with their hashes: of
-// the published list, or of the files in the folder, which must agree. Findings: a pattern that
-// stands for nothing, a hash that is not known or differs (`recipe.hash`).
+// The patches that a name or a glob stands for, in the order of their names (-2 before -10), with
+// their hashes: of the published list, or of the files in the folder, which must agree. Findings: a
+// pattern that stands for nothing, a hash that is not known or differs (`recipe.hash`).
 std::vector<PublishedPatch> find_patches(const std::string& pattern, const ImportContext&,
                                          const Where&, Findings&);
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <regex>
-#include <set>
 #include <sstream>
 
 namespace xlp::build {
@@ -39,15 +39,28 @@ bool is_patch_name(const std::string& word) {
            && (word.ends_with(".patch") || word.ends_with(".diff") || word.ends_with("/*"));
 }
 
-// "Xen 4.18.x", "4.18", "xen-unstable", "Xen unstable": the branch; nothing for anything else.
+// "Xen 4.18.x", "4.18", "xen-unstable", "Xen unstable": the branch; nothing for anything else. A
+// patch for a release, "Xen 4.10.0", is one for that release's branch.
 std::string branch_of(std::string text) {
-    static const std::regex release(R"((?:xen\s+)?([0-9]+\.[0-9]+)(?:\.x)?)", std::regex::icase);
+    static const std::regex release(R"((?:xen\s+)?([0-9]+\.[0-9]+)(?:\.(?:x|[0-9]+))?\.?)",
+                                    std::regex::icase);
     static const std::regex unstable(R"((?:xen[ -])?unstable|master)", std::regex::icase);
     text = trimmed(text);
     std::smatch m;
     if (std::regex_match(text, m, release))
         return m[1].str();
     return std::regex_match(text, unstable) ? "master" : "";
+}
+
+bool begins_with_xen(const std::string& text) {
+    static const std::regex form(R"(\s*(?:xen[ -](?:unstable|[0-9])|[0-9]+\.[0-9]).*)",
+                                 std::regex::icase);
+    return std::regex_match(text, form);
+}
+
+bool names_xen(const std::string& text) {
+    static const std::regex form(R"(\bxen[ -](?:unstable|[0-9]))", std::regex::icase);
+    return std::regex_search(text, form);
 }
 
 std::vector<std::string> split(const std::string& text, const char* separator) {
@@ -61,17 +74,34 @@ struct Targets {
     std::vector<std::string> branches;
     std::vector<std::string> concerns;
     std::string problem; // empty: understood
+
+    void say(const std::string& what) { problem += (problem.empty() ? "" : "; ") + what; }
 };
+
+// The tree of another project that a text names: "qemu-xen-traditional", "Linux 5.10", "XAPI
+// master".
+std::string other_tree(const std::string& text) {
+    static const std::regex form(R"(\b(qemu|linux|xapi|varstored|blktap|oxenstored)[ut]?\b)",
+                                 std::regex::icase);
+    std::smatch m;
+    if (!std::regex_search(text, m, form))
+        return "";
+    const char first = static_cast<char>(m[1].str().front() | 0x20);
+    return first == 'q' ? "qemu" : first == 'l' ? "linux" : "other";
+}
 
 void add_range(Targets& to, std::string newer, std::string older, const std::string& newest) {
     if (branch_less(newer, older))
         std::swap(newer, older);
     if (newer == "master") {
         to.branches.push_back("master");
-        if (newest.empty()) {
-            to.problem = fmt::format("it does not list the branches between xen-unstable and {}; "
+        if (newest.empty() || branch_less(newest, older)) {
+            to.say(newest.empty()
+                       ? fmt::format("it does not list the branches between xen-unstable and {}; "
                                      "specify the newest one with --newest",
-                                     older);
+                                     older)
+                       : fmt::format("its range ends at {}, which is newer than {} of --newest",
+                                     older, newest));
             to.branches.push_back(older);
             return;
         }
@@ -79,7 +109,7 @@ void add_range(Targets& to, std::string newer, std::string older, const std::str
     }
     const std::size_t dot = older.find('.'), other = newer.find('.');
     if (older.substr(0, dot) != newer.substr(0, other)) {
-        to.problem = fmt::format("{} to {} is a range over major versions", older, newer);
+        to.say(fmt::format("{} to {} is a range over major versions", older, newer));
         return;
     }
     const unsigned long first = std::stoul(older.substr(dot + 1));
@@ -87,28 +117,64 @@ void add_range(Targets& to, std::string newer, std::string older, const std::str
         to.branches.push_back(fmt::format("{}.{}", older.substr(0, dot), minor));
 }
 
+// The parts of a list; "Xen 4.9.x Xen 4.8.x" is one too.
+std::vector<std::string> listed(const std::string& text) {
+    static const std::regex next(R"(([0-9x])\s+(?=xen\s+[0-9]))", std::regex::icase);
+    return split(std::regex_replace(text, next, "$1, "), R"(\s*,\s*|\s+and\s+|\s*&\s*)");
+}
+
+void add_branches(Targets& to, const std::string& part, const std::string& newest) {
+    const auto ends = split(part, R"(\s+-\s+|\s*\.\.\.?\s*|\s+to\s+)");
+    if (!branch_of(part).empty())
+        to.branches.push_back(branch_of(part));
+    else if (ends.size() == 2 && !branch_of(ends[0]).empty() && !branch_of(ends[1]).empty())
+        add_range(to, branch_of(ends[0]), branch_of(ends[1]), newest);
+    else
+        to.say(fmt::format("`{}' is not a branch of Xen", trimmed(part)));
+}
+
 // "xen-unstable - Xen 4.19.x", "Xen 4.18.x, 4.17.x", "xen-unstable, Xen 4.11.x ... Xen 4.9.x".
+// Where another project's tree is named, the versions after it are of that tree, or those of Xen
+// that it goes with: "qemu-xen 4.5, 4.4", "qemu upstream, Xen unstable, 4.6.x",
+// "Linux 6.0, 6.1-rc".
 Targets targets_of(const std::string& text, const std::string& newest) {
-    static const std::regex tree(R"(.*\b(qemu|qemuu|qemut|linux)\b.*)", std::regex::icase);
     Targets t;
-    for (const std::string& part : split(text, R"(\s*,\s*|\s+and\s+|\s*&\s*)")) {
-        const auto ends = split(part, R"(\s+-\s+|\s*\.\.\.?\s*|\s+to\s+)");
-        std::smatch m;
-        if (trimmed(part).empty())
-            continue;
-        if (ends.size() == 1 && !branch_of(part).empty())
-            t.branches.push_back(branch_of(part));
-        else if (ends.size() == 2 && !branch_of(ends[0]).empty() && !branch_of(ends[1]).empty())
-            add_range(t, branch_of(ends[0]), branch_of(ends[1]), newest);
-        else if (std::regex_match(part, m, tree))
-            t.concerns.push_back(m[1].str().front() == 'l' || m[1].str().front() == 'L' ? "linux"
-                                                                                        : "qemu");
-        else
-            t.problem = fmt::format("`{}' is not a branch of Xen", trimmed(part));
+    const std::vector<std::string> parts = listed(text);
+    if (const std::string tree = other_tree(text); !tree.empty()) {
+        if (begins_with_xen(text) || (tree != "qemu" && names_xen(text))) {
+            t.say(fmt::format("`{}' is both Xen and another project", text));
+            return t;
+        }
+        for (const std::string& part : parts)
+            if (!other_tree(part).empty())
+                t.concerns.push_back(other_tree(part));
+        return t;
     }
-    if (t.branches.empty() && t.concerns.empty() && t.problem.empty())
-        t.problem = "it does not say what it applies to";
+    for (const std::string& part : parts)
+        if (!trimmed(part).empty())
+            add_branches(t, part, newest);
+    if (t.branches.empty() && t.problem.empty())
+        t.say("it does not say what it applies to");
     return t;
+}
+
+// What a patch's own name says against its row: "xsa162-qemuu-4.3.patch  Xen 4.3.x" is for the QEMU
+// of that Xen.
+void heed_name(Targets& t, const std::string& pattern) {
+    static const std::regex form(R"(.*[-_/](qemu[ut]?|linux)(?:[-_./].*)?)");
+    std::smatch m;
+    if (t.branches.empty() || !std::regex_match(pattern, m, form))
+        return;
+    t.branches.clear();
+    t.concerns.push_back(other_tree(m[1].str()));
+    t.say(fmt::format("its row names branches of Xen, but its name says {}", m[1].str()));
+}
+
+// "xsa214-4.8.patch": 214.
+unsigned advisory_of(const std::string& name) {
+    static const std::regex form(R"(xsa([0-9]{1,6})\D.*)");
+    std::smatch m;
+    return std::regex_match(name, m, form) ? static_cast<unsigned>(std::stoul(m[1].str())) : 0;
 }
 
 class TextReader {
@@ -125,6 +191,8 @@ public:
         recipe_.file = file_;
         table();
         unmentioned();
+        if (open_) // naming others alone would say that Xen is not concerned
+            recipe_.concerns.clear();
         result_.recipes.push_back(std::move(recipe_));
         return std::move(result_);
     }
@@ -199,7 +267,8 @@ private:
 
     void row(std::size_t line, const std::string& pattern, const std::string& target) {
         patterns_.push_back(pattern);
-        const Targets t = targets_of(target, context_.newest);
+        Targets t = targets_of(target, context_.newest);
+        heed_name(t, pattern);
         if (!t.problem.empty())
             tell(line, fmt::format("Of {}: {}.", pattern, t.problem));
         for (const std::string& c : t.concerns)
@@ -207,14 +276,31 @@ private:
                 == recipe_.concerns.end())
                 recipe_.concerns.push_back(c);
         const auto patches = find_patches(pattern, context_, where(line), result_.findings);
-        for (const PublishedPatch& p : patches)
-            named_.insert(p.file);
+        open_ = open_ || (t.concerns.empty() && (t.branches.empty() || patches.empty()));
         if (patches.empty())
             return;
-        for (const std::string& branch : t.branches) {
-            auto& list = recipe_.branches[branch].patches;
-            list.insert(list.end(), patches.begin(), patches.end());
-        }
+        if (advisory_of(pattern) != recipe_.number)
+            return tell(line, fmt::format("{} is not named for {}.", pattern, recipe_.id()));
+        for (const PublishedPatch& p : patches)
+            name(line, p.file, pattern);
+        for (const std::string& branch : t.branches)
+            add_patches(recipe_.branches[branch].patches, patches);
+    }
+
+    // A glob that also matches what another row names: "xsa900-*.patch" next to
+    // "xsa900-4.17-1.patch".
+    void name(std::size_t line, const std::string& file, const std::string& pattern) {
+        const auto [it, fresh] = named_.emplace(file, pattern);
+        if (!fresh && it->second != pattern)
+            tell(line, fmt::format("{} is in two rows, `{}' and `{}'.", file, it->second, pattern));
+    }
+
+    static void add_patches(std::vector<PublishedPatch>& to,
+                            const std::vector<PublishedPatch>& patches) {
+        for (const PublishedPatch& p : patches)
+            if (std::none_of(to.begin(), to.end(),
+                             [&](const PublishedPatch& q) { return q.file == p.file; }))
+                to.push_back(p);
     }
 
     // A patch that has a hash, and stands in no row.
@@ -235,7 +321,8 @@ private:
     Imported result_;
     std::size_t at_ = 0;
     std::vector<std::string> patterns_;
-    std::set<std::string> named_;
+    bool open_ = false; // a row that may be for Xen, of which nothing was taken
+    std::map<std::string, std::string> named_; // files, and the row that named each
 };
 
 } // namespace
