@@ -17,8 +17,8 @@ Result<void> World::run(const Plan& plan, Findings& findings) {
     limits.attempts = 3;
     limits.settle = std::chrono::milliseconds(200);
     Operator op(hv, clock, limits);
-    if (auto held = hold_after_crash(root.paths); !held)
-        return fail(held);
+    if (auto crash = hold_after_crash(root.paths); !crash)
+        return fail(crash);
     Executor executor(hv, op, clock, {root.paths, xen_id, {}, {}, {}, {}});
     return executor.run(plan, findings);
 }

@@ -117,6 +117,71 @@ TEST_F(VerbTest, AnOldIndexIsNotBelieved) {
     EXPECT_THAT(old.err, HasSubstr("index.expired"));
 }
 
+// Else a clock that is set back would make an old index valid again.
+TEST_F(VerbTest, AnIndexExpiresByTheNewestTimeSeen) {
+    store("one", on("a"), {"XSA-1"});
+    index();
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    ASSERT_EQ(xlp({"status"}).code, 0);
+    Json seen = **read_json_if_there(root.paths.serials());
+    EXPECT_EQ(seen["seen"].get<std::string>().substr(0, 10), utc_now().substr(0, 10));
+    seen["seen"] = "2999-01-01T00:00:00Z"; // what the clock said before it was set back
+    ASSERT_TRUE(write_file(root.paths.serials(), seen.dump()));
+    const Ran r = xlp({"status"});
+    EXPECT_EQ(r.code, 4);
+    EXPECT_THAT(r.err, HasSubstr("index.expired"));
+    EXPECT_THAT(r.err, HasSubstr("it has been 2999-01-01T00:00:00Z here before"));
+    EXPECT_EQ((**read_json_if_there(root.paths.serials()))["seen"], seen["seen"]);
+}
+
+// The reason is the truth: not every failure is the hypervisor's.
+TEST_F(VerbTest, TheMonitorSaysWhyNothingIsKnown) {
+    configure("\"non|sense\" = 1\n");
+    Ran r = xlp({"status", "--monitor"});
+    EXPECT_EQ(r.code, 3);
+    EXPECT_THAT(r.out, HasSubstr("XLP UNKNOWN - "));
+    EXPECT_THAT(r.out, HasSubstr("non/sense"));
+    EXPECT_EQ(r.out.find('|'), std::string::npos) << "no performance data";
+    EXPECT_EQ(r.out.find("hypervisor"), std::string::npos);
+    fs::remove(root.paths.config());
+    machine.connect = [](Via) -> Result<std::unique_ptr<Hypervisor>> {
+        return fail(environment("host.no-xen", "No hypervisor here."));
+    };
+    EXPECT_THAT(xlp({"status", "--monitor"}).out, HasSubstr("XLP UNKNOWN - No hypervisor here."));
+}
+
+// An older success would be taken for the result of a sync that ended before it began.
+TEST_F(VerbTest, ASyncThatEndsEarlyIsTheLastSync) {
+    store("one", on("a"));
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    const auto last = [&] { return xlp({"status", "--json"}).json()["last_sync"]; };
+    EXPECT_EQ(last()["result"], 0);
+    EXPECT_EQ(last()["reason"], "");
+    configure("nonsense\n");
+    const int code = xlp({"sync"}).code;
+    fs::remove(root.paths.config());
+    EXPECT_EQ(last()["result"], code);
+    EXPECT_THAT(last()["reason"].get<std::string>(), HasSubstr("config.malformed: "));
+    EXPECT_THAT(xlp({"status"}).out, HasSubstr("config.malformed: "));
+    {
+        auto held = Lock::take(root.paths.lock(), clock, Nanoseconds(0));
+        ASSERT_TRUE(held);
+        EXPECT_EQ(xlp({"sync", "--lock-wait", "1s"}).code, 4);
+    }
+    EXPECT_EQ(last()["result"], 4);
+    EXPECT_THAT(last()["reason"].get<std::string>(), HasSubstr("host.locked: "));
+    configure("sync-at-boot = false\n");
+    EXPECT_EQ(xlp({"sync", "--boot"}).code, 0);
+    EXPECT_EQ(last()["result"], 0);
+    EXPECT_THAT(last()["reason"].get<std::string>(), HasSubstr("sync-at-boot"));
+    fs::remove(root.paths.config());
+    ASSERT_EQ(xlp({"sync", "--timeout", "nonsense"}).code, 2);
+    ASSERT_EQ(xlp({"sync", "--dry-run"}).code, 0);
+    EXPECT_THAT(last()["reason"].get<std::string>(), HasSubstr("sync-at-boot")) << "no syncs";
+    ASSERT_EQ(xlp({"sync"}).code, 0);
+    EXPECT_EQ(last()["reason"], "");
+}
+
 TEST_F(VerbTest, AMinimumSerialHoldsForEveryBuild) {
     store("one", on("a"), {"XSA-1"});
     index({"--minimum-serial", "9"}, "9");

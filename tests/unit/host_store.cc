@@ -100,6 +100,24 @@ TEST_F(VerbTest, AnotherToolsPayloadIsNotTakenDown) {
     EXPECT_THAT(xen.stack, ElementsAre("theirs"));
 }
 
+// Its description fits a payload of the store, but it does not name its content.
+TEST_F(VerbTest, AnotherToolsPayloadIsNotExchangedForWhatItClaimsToBe) {
+    PayloadSpec claims = on("f");
+    claims.modinfo = std::string("title=t\0content=1\0", 18);
+    ScriptedHypervisor other(xen);
+    ASSERT_TRUE(other.upload("theirs", make_payload(claims), false));
+    ASSERT_TRUE(other.act(Action::apply, "theirs", 30'000'000, 0));
+    clock.sleep(std::chrono::seconds(1));
+    store("old", claims);
+    store("new", on("a"), {}, {id("f")});
+    const Ran r = xlp({"sync"});
+    EXPECT_EQ(r.code, 1);
+    EXPECT_THAT(r.err, HasSubstr("store.unknown"));
+    EXPECT_THAT(xen.stack, ElementsAre("theirs"));
+    EXPECT_EQ(xlp({"sync", "--prune"}).code, 0); // an explicit word
+    EXPECT_THAT(xen.stack, ElementsAre("new"));
+}
+
 TEST_F(VerbTest, AStackThatXlpForgotIsRecognised) {
     store("one", on("a"), {"XSA-1"});
     ASSERT_EQ(xlp({"sync"}).code, 0);

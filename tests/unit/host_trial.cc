@@ -172,6 +172,26 @@ TEST_F(TrialTest, AHealthCheckOfOthersIsNotRun) {
     EXPECT_THAT(xen.stack, IsEmpty());
 }
 
+TEST_F(TrialTest, AHealthCheckThatIsNotRunIsNamed) {
+    for (const char* other : {"10-check~", ".hidden", "10-check.dpkg-old", "10-check.rpmsave"})
+        check(other, "exit 1\n"); // of editors and package managers
+    check("10-check.sh", "exit 0\n");
+    check("20-check", "exit 1\n");
+    fs::permissions(root.paths.health() / "20-check", fs::perms::owner_read);
+    fs::create_symlink("nowhere", root.paths.health() / "30-check");
+    fs::create_directories(root.paths.health() / "folder");
+    const Ran r = xlp({"load", file("a", on("a"))});
+    EXPECT_EQ(r.code, 0) << r.err;
+    EXPECT_THAT(r.err, HasSubstr("health.skipped"));
+    EXPECT_THAT(r.err, HasSubstr("20-check"));
+    EXPECT_THAT(r.err, HasSubstr("30-check"));
+    EXPECT_EQ(r.err.find("10-check"), std::string::npos) << r.err;
+    EXPECT_EQ(r.err.find("folder"), std::string::npos);
+    EXPECT_THAT(xen.stack, ElementsAre("a"));
+    check("10-check.sh", "exit 1\n");
+    EXPECT_EQ(xlp({"load", file("b", on("b", id("a")))}).code, 1) << "an ending is no reason";
+}
+
 TEST_F(TrialTest, TheOperatorsHoldIsHeeded) {
     store("one", on("a"));
     store("two", on("b", id("a")));
@@ -361,22 +381,6 @@ TEST_F(TrialTest, WhatIsHeldBackIsNotLoadedByHandEither) {
     EXPECT_NE(compat({"upload", "a", f}).code, 0);
     EXPECT_EQ(xlp({"load", "--force", f}).code, 0);
     EXPECT_THAT(xen.stack, ElementsAre("a"));
-}
-
-// A power cut after a success must not bring the record of the trial back: its removal is synced.
-TEST_F(TrialTest, TheEndOfATrialIsOnDisk) {
-    store("one", on("a"));
-    ASSERT_EQ(xlp({"sync"}).code, 0);
-    bool removed = false, synced = false;
-    {
-        const DiskHook watch([&](const std::string& path) {
-            synced = synced || (removed && path.empty());
-            removed = removed || path == root.paths.trial();
-            return 0;
-        });
-        ASSERT_EQ(xlp({"settle", "--now"}).code, 0);
-    }
-    EXPECT_TRUE(removed && synced);
 }
 
 TEST_F(TrialTest, ARecordThatCannotBeReadHoldsEverythingUntilAWord) {

@@ -4,19 +4,11 @@
 #include "host_fixture.h"
 #include "payload/base/file.h"
 
-#include <algorithm>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <map>
-#include <random>
-#include <set>
-
 namespace xlp::host::test {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsSupersetOf;
 
 struct WeakenTest : VerbTest {
     // C, which supersedes A, runs; both are in the store.
@@ -139,114 +131,6 @@ TEST_F(WeakenTest, AnUnreadableStoreChangesNothing) {
     ASSERT_TRUE(write_file(root.paths.store() / xen_id, "no folder"));
     EXPECT_NE(xlp({"sync", "--prune"}).code, 0);
     EXPECT_THAT(xen.stack, ElementsAre("c"));
-}
-
-// Random stores, signatures, running stacks and failures.
-class RandomHost : public VerbTest {
-protected:
-    std::mt19937 random{20261127};
-    std::map<std::string, std::vector<std::string>> fixes; // by build-id
-
-    int upto(int n) { return std::uniform_int_distribution<int>(0, n)(random); }
-    int made = 0;
-    static std::string name_of(int n) {
-        return std::string("a") + "0123456789abcdef"[n % 16] + "0123456789abcdef"[n / 16 % 16];
-    }
-    std::string any_id() { return id(name_of(std::max(0, made - 1 - upto(5)))); }
-
-    void fill_store() {
-        const int n = 1 + upto(3);
-        for (int i = 0; i < n; ++i) {
-            const std::string own = name_of(made++);
-            PayloadSpec spec = on(own, upto(2) ? xen_id : any_id());
-            spec.data = upto(3) == 0;
-            std::vector<std::string> advisories, supersedes;
-            for (int k = 0; k < 3; ++k) {
-                if (upto(1))
-                    advisories.push_back("XSA-" + std::to_string(upto(3)));
-                if (upto(1))
-                    supersedes.push_back(any_id());
-            }
-            fixes[id(own)] = advisories;
-            // as xlp-build does, so that it is known also without its manifest
-            spec.modinfo = "content=" + own + '\0';
-            spec.modinfo += fmt::format("advisories={}", fmt::join(advisories, " ")) + '\0';
-            spec.modinfo += fmt::format("supersedes={}", fmt::join(supersedes, " ")) + '\0';
-            store("p" + own, spec, advisories, supersedes);
-        }
-    }
-
-    void damage_store() {
-        if (!fs::exists(root.paths.store() / xen_id))
-            return;
-        for (const auto& e : fs::directory_iterator(root.paths.store() / xen_id)) {
-            if (e.path().extension() != ".livepatch")
-                continue;
-            switch (upto(6)) {
-            case 0:
-                fs::remove(e.path());
-                break;
-            case 1:
-                ASSERT_TRUE(write_file(e.path(), "damaged"));
-                break;
-            case 2:
-                ASSERT_TRUE(write_file(manifest::signature_path(e.path()), "damaged"));
-                break;
-            case 3:
-                fs::remove(manifest::manifest_path(e.path()));
-                break;
-            default:
-                break;
-            }
-        }
-        if (upto(9) == 0)
-            fs::remove_all(root.paths.store());
-    }
-
-    std::set<std::string> in_effect() {
-        std::set<std::string> all;
-        for (const std::string& name : xen.stack) {
-            const auto& f = fixes[xen.find(name)->build_id];
-            all.insert(f.begin(), f.end());
-        }
-        return all;
-    }
-};
-
-TEST_F(RandomHost, NoAutomaticStepTakesAFixAway) {
-    for (int round = 0; round < 300; ++round) {
-        xen.entries.clear();
-        xen.stack.clear();
-        xen.refuses_expectations.clear();
-        xen.hypervisor_ids_with_veto.clear();
-        fixes.clear();
-        made = 0;
-        fs::remove_all(root.paths.store());
-        fs::remove_all(root.paths.run());
-        fs::remove_all(root.paths.state());
-        fill_store();
-        (void)xlp({"sync"});
-        for (int step = 0; step < 4; ++step) {
-            if (upto(1))
-                damage_store();
-            else
-                fill_store();
-            if (upto(2) == 0)
-                xen.refuses_expectations.insert(any_id());
-            if (upto(3) == 0)
-                xen.hypervisor_ids_with_veto.insert(any_id());
-            if (upto(2) == 0)
-                xen.fail_at = {{xen.calls + 1 + upto(30), upto(1) ? EINVAL : EBUSY}};
-            const auto before = in_effect();
-            const Ran r = upto(1) ? xlp({"sync"}) : xlp({"sync", "--boot"});
-            xen.fail_at.clear();
-            const auto after = in_effect();
-            ASSERT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()))
-                << "round " << round << ", step " << step << "\n"
-                << r.out << r.err;
-            EXPECT_TRUE(r.code == 0 || r.err != "") << "refused without a reason";
-        }
-    }
 }
 
 } // namespace

@@ -23,6 +23,21 @@ std::string last_line(const std::string& text) {
     return printable(std::string_view(text).substr(begin + 1, end - begin).substr(0, 200));
 }
 
+// Of an editor or a package manager.
+bool is_left_over(const std::string& name) {
+    static constexpr std::string_view ends[] = {
+        "~", ",", ".bak", ".orig", ".rej", ".swp", ".rpmnew", ".rpmsave", ".rpmorig", ".cfsaved"};
+    return name.starts_with(".") || name.find(".dpkg-") != name.npos
+           || name.find(".ucf-") != name.npos
+           || std::any_of(std::begin(ends), std::end(ends),
+                          [&](std::string_view end) { return name.ends_with(end); });
+}
+
+Finding skipped(const fs::path& check, const char* why) {
+    return warning("health.skipped", fmt::format("This health check is not run: it {}.", why),
+                   "Make it executable, or remove it.", {check, {}, {}, 0});
+}
+
 Finding failed(const fs::path& check, const std::string& how) {
     return refusal("health.failed",
                    fmt::format("The health check failed after the apply: {}.", how),
@@ -34,14 +49,24 @@ Finding failed(const fs::path& check, const std::string& how) {
 Result<Health> Health::read(const Paths& paths) {
     Health h;
     std::error_code ec;
-    for (const auto& e : fs::directory_iterator(paths.health(), ec))
-        if (e.is_regular_file(ec) && ::access(e.path().c_str(), X_OK) == 0)
-            h.checks_.push_back(e.path());
+    std::vector<fs::path> idle;
+    for (const auto& e : fs::directory_iterator(paths.health(), ec)) {
+        std::error_code gone;
+        if (is_left_over(e.path().filename()) || e.is_directory(gone))
+            continue;
+        const bool runs = e.is_regular_file(gone) && ::access(e.path().c_str(), X_OK) == 0;
+        (runs ? h.checks_ : idle).push_back(e.path());
+    }
     if (ec && ec != std::errc::no_such_file_or_directory)
         return fail(environment(
             "file.unreadable", fmt::format("The health checks cannot be read: {}.", ec.message()),
             "Make this directory readable, or remove it.", {paths.health(), {}, {}, 0}));
     std::sort(h.checks_.begin(), h.checks_.end());
+    std::sort(idle.begin(), idle.end());
+    for (const fs::path& check : idle)
+        h.notes_.push_back(skipped(check, fs::is_regular_file(check, ec)
+                                              ? "is not executable"
+                                              : "is not a file, or its link leads nowhere"));
     for (const fs::path& check : h.checks_)
         if (auto ours = only_ours(check); !ours)
             return fail(ours);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The operator's own checks of a host's health: executables in /etc/xlp/health.d, run in the order
-// of their names after new code went into effect.
+// of their names after new code went into effect. As run-parts does, what editors and package
+// managers leave there is passed over: hidden files, and names that end in ~ , .bak .orig .rej .swp
+// .dpkg-* .ucf-* .rpmnew .rpmsave .rpmorig or .cfsaved.
 #pragma once
 
 #include "payload/base/result.h"
@@ -18,6 +20,8 @@ public:
     // Checks that others could have written are an error, before anything is begun.
     static Result<Health> read(const Paths&);
 
+    // `health.skipped`, of files that look like checks and are not run.
+    const Findings& notes() const { return notes_; }
     bool empty() const { return checks_.empty(); }
     // The first that fails, or takes longer than `limit`, is "health.failed". They find what was
     // applied in XLP_PAYLOADS, and the operation in XLP_OPERATION.
@@ -26,6 +30,7 @@ public:
 
 private:
     std::vector<std::filesystem::path> checks_;
+    Findings notes_;
 };
 
 } // namespace xlp::host

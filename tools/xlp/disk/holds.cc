@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/disk/holds.h"
 
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/disk/settled.h"
 #include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
@@ -32,10 +33,8 @@ void add(Json& held, const TrialRecord& r, const std::vector<OnTrial>& payloads)
     if (r.damaged)
         held.push_back({{"xen", ""}, {"id", unknown}, {"name", ""}, {"when", r.when}});
     for (const OnTrial& p : payloads)
-        held.push_back({{"xen", r.xen},
-                        {"id", p.sha256.empty() ? p.build_id : p.sha256},
-                        {"name", encode_name(p.name)},
-                        {"when", r.when}});
+        held.push_back(
+            {{"xen", r.xen}, {"id", id_of(p)}, {"name", encode_name(p.name)}, {"when", r.when}});
 }
 
 bool of_xen(const Json& hold, const std::string& xen) {
@@ -72,14 +71,18 @@ Result<Holds> Holds::read(const Paths& paths, const std::string& xen) {
         if (of_xen(e, xen)) {
             h.holds_.push_back(
                 {text_of(e, "id"), decode_name(text_of(e, "name")), text_of(e, "when")});
-            h.everything_ = h.everything_ || h.holds_.back().id == unknown;
+            h.everything_ = h.everything_ || h.holds_.back().everything();
         }
     return h;
 }
 
+bool Hold::everything() const {
+    return id == unknown;
+}
+
 const Hold* Holds::find(const std::string& sha256, const std::string& build_id) const {
     for (const Hold& h : holds_)
-        if (h.id == unknown || h.id == sha256 || h.id == build_id)
+        if (h.everything() || (!h.id.empty() && (h.id == sha256 || h.id == build_id)))
             return &h;
     return nullptr;
 }
@@ -88,13 +91,13 @@ bool Holds::after_crash() const {
     return std::any_of(holds_.begin(), holds_.end(), [](const Hold& h) { return h.after_crash(); });
 }
 
-Result<std::vector<OnTrial>> hold_after_crash(const Paths& paths) {
+Result<std::optional<AfterCrash>> hold_after_crash(const Paths& paths) {
     const Trial trial(paths);
     auto left = trial.left();
     if (!left)
         return fail(left);
     if (!*left)
-        return std::vector<OnTrial>();
+        return std::optional<AfterCrash>();
     auto settled = Settled::read(paths);
     auto held = read_held(paths);
     if (!settled || !held)
@@ -105,23 +108,27 @@ Result<std::vector<OnTrial>> hold_after_crash(const Paths& paths) {
         return fail(done);
     if (!to_hold.empty() || (*left)->damaged) {
         add((*held)["held"], **left, to_hold);
-        if (auto done = put_json(paths.held(), *held); !done)
+        if (auto done = put_record(paths, paths.held(), *held); !done)
             return fail(done);
     }
     if (auto done = trial.forget(); !done)
         return fail(done);
-    if (!to_hold.empty())
-        return std::vector<OnTrial>();
-    return std::move((*left)->payloads);
+    AfterCrash crash{(*left)->xen, (*left)->when, to_hold, {}, (*left)->damaged};
+    if (to_hold.empty())
+        crash.spared = std::move((*left)->payloads);
+    return std::optional(std::move(crash));
 }
 
-Result<void> lift_holds(const Paths& paths, const std::string& xen) {
+Result<std::vector<Hold>> lift_holds(const Paths& paths, const std::string& xen) {
+    auto holds = Holds::read(paths, xen);
     auto left = Trial(paths).left();
-    if (!left)
-        return fail(left);
+    if (!holds || !left)
+        return fail(!holds ? holds.error() : left.error());
+    std::vector<Hold> released = holds->all();
+    std::erase_if(released, [](const Hold& h) { return !h.after_crash(); });
     if (*left)
         if (auto done = Trial(paths).forget(); !done)
-            return done;
+            return fail(done);
     auto held = read_held(paths);
     if (!held)
         return fail(held);
@@ -129,10 +136,11 @@ Result<void> lift_holds(const Paths& paths, const std::string& xen) {
     for (const Json& e : (*held)["held"])
         if (!of_xen(e, xen))
             rest.push_back(e);
-    if (rest.empty())
-        return remove_file(paths.held());
     (*held)["held"] = rest;
-    return put_json(paths.held(), *held);
+    auto done = rest.empty() ? remove_file(paths.held()) : put_record(paths, paths.held(), *held);
+    if (!done)
+        return fail(done);
+    return released;
 }
 
 } // namespace xlp::host

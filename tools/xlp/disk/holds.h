@@ -8,6 +8,7 @@
 #include "tools/xlp/disk/paths.h"
 #include "tools/xlp/disk/trial.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ struct Hold {
     std::string name; // as far as it is known
     std::string when; // the host went down then; empty: the operator's word
     bool after_crash() const { return !when.empty(); }
+    bool everything() const; // what was on trial is not known
 };
 
 class Holds {
@@ -36,10 +38,18 @@ private:
     bool everything_ = false;
 };
 
-// Turns the trial record of another boot into holds. Returns the payloads that are not held back
-// although the host went down in their trial period, because they had settled before.
-Result<std::vector<OnTrial>> hold_after_crash(const Paths&);
-// Forgets the holds of this hypervisor that a crash left, and a trial of another boot.
-Result<void> lift_holds(const Paths&, const std::string& xen);
+// A host that went down, and what that means for the payloads that were on trial.
+struct AfterCrash {
+    std::string xen, when;
+    std::vector<OnTrial> held;   // from now on
+    std::vector<OnTrial> spared; // not held back, because they had settled before
+    bool everything = false;     // is held, because the record cannot be understood
+};
+
+// Turns the trial record of another boot into holds; nothing where there is none.
+Result<std::optional<AfterCrash>> hold_after_crash(const Paths&);
+// Forgets the holds of this hypervisor that a crash left, and a trial of another boot. Returns what
+// is not held back any more.
+Result<std::vector<Hold>> lift_holds(const Paths&, const std::string& xen);
 
 } // namespace xlp::host

@@ -16,7 +16,7 @@ namespace xlp::host {
 
 struct IndexFile {
     std::optional<manifest::Index> index; // when it is to be believed
-    bool current = false;                 // and is valid still
+    bool current = false;                 // and is valid still, also by the newest time seen
     std::string signer;
     Findings findings; // why not: index.*, signature.*
     // It speaks for this build today.
@@ -26,7 +26,7 @@ struct IndexFile {
 IndexFile read_index(const std::filesystem::path& folder, const std::string& xen_build_id,
                      const Trust&, const Paths&);
 
-// From now on, no older one.
+// From now on, no older one; nor one that has expired by now, if the clock is set back later.
 Result<void> remember_serial(const Paths&, const manifest::Index&);
 
 } // namespace xlp::host

@@ -19,9 +19,11 @@ struct Paths {
     std::filesystem::path state() const { return root / "var/lib/xlp"; }
     std::filesystem::path trial() const { return state() / "trial.json"; }
     std::filesystem::path held() const { return state() / "held.json"; }
+    std::filesystem::path hold_words() const { return state() / "hold-words.json"; }
     std::filesystem::path settled() const { return state() / "settled.json"; }
     std::filesystem::path serials() const { return state() / "index-serials.json"; }
     std::filesystem::path last_sync() const { return state() / "last-sync.json"; }
+    std::filesystem::path reserve() const { return state() / "reserve"; }
     // the operator's
     std::filesystem::path config() const { return root / "etc/xlp/xlp.conf"; }
     std::filesystem::path keys() const { return root / "etc/xlp/keys.d"; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/disk/settled.h"
 
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
 
@@ -11,10 +12,6 @@ namespace xlp::host {
 namespace {
 
 constexpr std::size_t most_entries = 1000; // several years of advisories
-
-const std::string& id_of(const OnTrial& p) {
-    return p.sha256.empty() ? p.build_id : p.sha256;
-}
 
 } // namespace
 
@@ -38,7 +35,7 @@ Result<void> Settled::write() const {
     for (const Entry& e : entries_)
         list.push_back(
             {{"xen", e.xen}, {"id", e.id}, {"name", encode_name(e.name)}, {"down", e.down}});
-    return put_json(paths_.settled(), {{"schema", "xlp.settled/1"}, {"settled", list}});
+    return put_record(paths_, paths_.settled(), {{"schema", "xlp.settled/1"}, {"settled", list}});
 }
 
 std::vector<std::string> Settled::down_once(const std::string& xen) const {
@@ -56,6 +53,11 @@ Settled::Entry* Settled::find(const std::string& xen, const OnTrial& p) {
 }
 
 void Settled::add(const TrialRecord& r) {
+    if (r.payloads.empty())
+        return;
+    for (Entry& e : entries_) // in a row means without a completed trial in between
+        if (e.xen == r.xen)
+            e.down.clear();
     for (const OnTrial& p : r.payloads) {
         std::erase_if(entries_, [&](const Entry& e) { return e.xen == r.xen && e.id == id_of(p); });
         entries_.push_back({r.xen, id_of(p), p.name, {}});

@@ -21,7 +21,8 @@ public:
     // Names of the payloads whose last trial period on this hypervisor ended with the host down.
     std::vector<std::string> down_once(const std::string& xen) const;
 
-    // Their trial period is over.
+    // Their trial period is over. With it ends what any payload of this hypervisor has against it:
+    // the host did not go down twice in a row.
     void add(const TrialRecord&);
     // The host went down in this trial period. Returns the payloads to hold back: those that had
     // never settled; if all had, those for which this is the second time. The same record again

@@ -2,6 +2,7 @@
 #include "tools/xlp/disk/trial.h"
 
 #include "tools/xlp/disk/records.h"
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/disk/settled.h"
 #include "tools/xlp/disk/state.h"
 #include "tools/xlp/hypervisor/names.h"
@@ -23,6 +24,12 @@ Result<void> note_settled(const Paths& paths, TrialRecord r) {
 }
 
 } // namespace
+
+std::string id_of(const OnTrial& p) {
+    if (!p.sha256.empty() || !p.build_id.empty())
+        return p.sha256.empty() ? p.build_id : p.sha256;
+    return "name=" + encode_name(p.name);
+}
 
 Result<std::optional<TrialRecord>> Trial::read() const {
     auto json = read_json_if_there(paths_.trial());
@@ -52,13 +59,14 @@ Result<void> Trial::write(const TrialRecord& r) const {
                             {"sha256", p.sha256},
                             {"build_id", p.build_id},
                             {"confirmed", p.confirmed}});
-    return put_json(paths_.trial(), {{"schema", "xlp.trial/1"},
-                                     {"boot", r.boot},
-                                     {"xen", r.xen},
-                                     {"operation", r.operation},
-                                     {"when", r.when},
-                                     {"since", r.since.count()},
-                                     {"payloads", payloads}});
+    return put_record(paths_, paths_.trial(),
+                      {{"schema", "xlp.trial/1"},
+                       {"boot", r.boot},
+                       {"xen", r.xen},
+                       {"operation", r.operation},
+                       {"when", r.when},
+                       {"since", r.since.count()},
+                       {"payloads", payloads}});
 }
 
 Result<std::optional<TrialRecord>> Trial::current() const {

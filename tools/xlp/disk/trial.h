@@ -20,6 +20,9 @@ struct OnTrial {
     bool confirmed = false; // seen applied after the operation had ended
 };
 
+// Its SHA-256, else its build-id; else "name=NAME", of what another tool uploaded.
+std::string id_of(const OnTrial&);
+
 struct TrialRecord {
     std::string boot, xen, operation, when; // `xen`: the hypervisor's build-id
     Nanoseconds since{0};                   // of this boot's clock: when the last one was added

@@ -3,6 +3,7 @@
 
 #include "payload/base/file.h"
 #include "payload/base/parallel.h"
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/executor/undo.h"
 #include "tools/xlp/hypervisor/names.h"
 
@@ -38,10 +39,16 @@ Executor::Executor(Hypervisor& xen, Operator& op, Clock& clock, Setting setting)
 
 void Executor::tidy(Findings& findings) {
     as_warnings(findings, remove_file(setting_.paths.journal()));
-    if (auto now = look()) {
-        as_warnings(findings, trial_.keep_applied(*now));
-        as_warnings(findings, hands_.records().forget_all_but(*now));
+    // else a payload that was refused stays on trial, to be blamed for a power cut
+    auto now = look();
+    for (int again = 0; !now && again < 3; ++again) // what failed may have been of the moment
+        now = look();
+    if (!now) {
+        as_warnings(findings, fail(now));
+        return;
     }
+    as_warnings(findings, trial_.keep_applied(*now));
+    as_warnings(findings, hands_.records().forget_all_but(*now));
 }
 
 Result<void> Executor::repair(Findings& findings) {
@@ -154,6 +161,8 @@ Result<void> Executor::begin_trial(const Plan& plan, const Snapshot& after) {
         OnTrial p{name, {}, {}};
         if (const Record* r = hands_.records().find(name))
             p = {name, r->sha256, r->build_id};
+        if (auto known = plan.ids.find(name); known != plan.ids.end())
+            p = {name, known->second.sha256, known->second.build_id};
         for (const Step& s : plan.steps)
             if (s.kind == Kind::upload && s.name == name && s.blob)
                 p = {name, s.blob->sha256, s.blob->build_id};
@@ -164,8 +173,16 @@ Result<void> Executor::begin_trial(const Plan& plan, const Snapshot& after) {
     return trial_.begin(plan.operation, setting_.xen_build_id, payloads, clock_.now());
 }
 
+// Another tool can have put other bytes under the name since xlp uploaded some.
+void Executor::forget_what_is_gone(const Plan& plan, Findings& findings) {
+    for (const auto& [name, ids] : plan.ids)
+        if (const Record* r = hands_.records().find(name); r && r->sha256 != ids.sha256)
+            as_warnings(findings, hands_.records().forget(name));
+}
+
 Result<void> Executor::prepare(const Plan& plan, const Snapshot& host, Journal& journal,
                                Findings& findings) {
+    forget_what_is_gone(plan, findings);
     if (auto ok = may_replace(plan, host); !ok)
         return ok;
     if (auto ok = can_be_undone(plan, host, findings); !ok)
@@ -178,6 +195,8 @@ Result<void> Executor::prepare(const Plan& plan, const Snapshot& host, Journal& 
         if (!health)
             return fail(health);
         health_ = std::move(*health);
+        for (const Finding& f : health_.notes())
+            add_once(findings, f);
         journal.unchecked = !health_.empty();
     }
     // an atomic step that is not checked needs no journal, and must work where none can be written
@@ -186,7 +205,10 @@ Result<void> Executor::prepare(const Plan& plan, const Snapshot& host, Journal& 
             return done;
     if (!plan.applies())
         return {};
+    const bool had_room = has_reserve(setting_.paths);
     auto done = begin_trial(plan, journal.after);
+    if (had_room && !has_reserve(setting_.paths))
+        add_once(findings, no_room(setting_.paths));
     if (!done && plan.guard_needed) {
         tidy(findings);
         return done;

@@ -48,6 +48,7 @@ public:
 private:
     Result<void> take_over(const Plan&, Findings& findings);
     Result<void> prepare(const Plan&, const Snapshot& host, Journal&, Findings& findings);
+    void forget_what_is_gone(const Plan&, Findings& findings);
     Result<void> can_be_undone(const Plan&, const Snapshot& host, Findings& findings);
     Result<void> may_replace(const Plan&, const Snapshot& host);
     Result<void> begin_trial(const Plan&, const Snapshot& after);

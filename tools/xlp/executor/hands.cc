@@ -4,6 +4,7 @@
 #include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fmt/format.h>
 
@@ -18,6 +19,14 @@ void as_warnings(Findings& to, const Result<void>& r) {
         f.severity = Severity::warning;
         to.push_back(std::move(f));
     }
+}
+
+void add_once(Findings& to, Finding f) {
+    const auto same = [&](const Finding& o) {
+        return o.code == f.code && o.where.file == f.where.file && o.why == f.why;
+    };
+    if (std::none_of(to.begin(), to.end(), same))
+        to.push_back(std::move(f));
 }
 
 Hands::Hands(Hypervisor& xen, Operator& op, const Paths& paths, std::string xen_build_id,

@@ -47,5 +47,7 @@ private:
 
 // Failures of book-keeping that must not stop an operation that is under way.
 void as_warnings(Findings& to, const Result<void>&);
+// For what each stage of an operation would say again.
+void add_once(Findings& to, Finding);
 
 } // namespace xlp::host

@@ -134,6 +134,15 @@ private:
                                 "Revert and unload it manually, then sync again.", where(i)));
             return;
         }
+        if (!i.certain && i.uploaded.empty() && !wishes_.prune && !wishes_.downgrade) {
+            f.push_back(refusal("store.unknown",
+                                "Another tool applied it, and only its own description tells what "
+                                "it is; xlp does not revert it.",
+                                "Revert and unload it manually, then sync again; or, if it is what "
+                                "it says: `xlp sync --prune'.",
+                                where(i)));
+            return;
+        }
         const Ids stands_for = claims_.of(i.about);
         const bool older =
             std::any_of(target_.begin() + static_cast<std::ptrdiff_t>(kept_), target_.end(),

@@ -81,6 +81,11 @@ struct Plan {
     bool force = false; // begin although it could not be undone
     // The bytes of payloads that another tool uploaded, where they are known.
     std::map<std::string, std::shared_ptr<const Blob>> known = {};
+    // What is known, by their content, of payloads in the hypervisor that the plan applies.
+    struct Ids {
+        std::string sha256, build_id; // hex; empty when unknown
+    };
+    std::map<std::string, Ids> ids = {};
 
     // The steps from here on only tidy up: when they fail, what is done stays done. It is the first
     // of the unloads that end the plan.

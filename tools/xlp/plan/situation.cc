@@ -62,9 +62,10 @@ const Bundle* in_store(const Payload& p, const std::vector<Bundle>& store) {
     return found;
 }
 
-bool names_its_content(const Payload& p) {
-    const std::string all = '\0' + p.metadata;
-    return all.find(std::string("\0content=", 9)) != all.npos;
+// `content=' and the payload's build-id, which is a hash of all else that it has.
+bool names_its_content(const Payload& p, const std::string& build_id) {
+    const std::string all = '\0' + p.metadata + '\0', key("\0content=", 9);
+    return all.find(key + build_id + '\0') != all.npos;
 }
 
 Installed recognise(const Payload& p, const Records& records, const std::vector<Bundle>& store,
@@ -80,7 +81,7 @@ Installed recognise(const Payload& p, const Records& records, const std::vector<
     }
     if (const Bundle* b = in_store(p, store)) {
         fill_from(i, *b);
-        i.certain = names_its_content(p);
+        i.certain = names_its_content(p, b->about.build_id);
         return i;
     }
     manifest::read_modinfo(i.about, p.metadata); // what the hypervisor itself tells

@@ -201,7 +201,8 @@ int upload(Operation& o, const Guard& guard, const std::string& name, const std:
     return run(o, {"upload", {step}}, "Uploading " + printable(file));
 }
 
-int act(Operation& o, Action action, const std::string& name, std::uint32_t flags) {
+int act(Operation& o, const Guard& guard, Action action, const std::string& name,
+        std::uint32_t flags) {
     if (auto good = check_name(name); !good)
         return report(good.error());
     const ActionWords words = words_of(action);
@@ -223,6 +224,9 @@ int act(Operation& o, Action action, const std::string& name, std::uint32_t flag
     }
     Plan plan{to_string(action), {{kind_of(action), name, nullptr, flags}}};
     plan.takes_over = action == Action::revert || action == Action::unload;
+    if (plan.applies())
+        if (auto stack = what_is_loaded(guard.paths, guard.store, o.session))
+            name_what_is_applied(plan, *stack);
     return run(o, plan, std::string(words.doing) + " " + printable(name));
 }
 
@@ -231,9 +235,9 @@ int load(Operation& o, const Guard& guard, const std::string& file, std::uint32_
     const std::string name = name_of_file(file);
     if (int rc = upload(o, guard, name, file, force); rc != ok)
         return rc;
-    int rc = act(o, Action::apply, name, flags);
+    int rc = act(o, guard, Action::apply, name, flags);
     if (rc != ok)
-        act(o, Action::unload, name, 0);
+        act(o, guard, Action::unload, name, 0);
     return rc;
 }
 
@@ -265,7 +269,7 @@ std::optional<Arguments> check_arguments(const Command& c, Words words, bool for
 
 int change(Operation& o, const Guard& guard, const Command& c, const Arguments& a) {
     if (c.action)
-        return act(o, *c.action, a.words[0], a.flags);
+        return act(o, guard, *c.action, a.words[0], a.flags);
     if (c.name == std::string_view("upload"))
         return upload(o, guard, a.words[0], a.words[1], a.force);
     return load(o, guard, a.words[0], a.flags, a.force);

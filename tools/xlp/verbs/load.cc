@@ -52,19 +52,6 @@ Result<Request> read_files(const std::vector<std::string>& files, const Trust& t
     return r;
 }
 
-Result<Stack> stack_of(Operation& o, const Machine& machine, const Config& config) {
-    auto listed = o.session.xen->list();
-    if (!listed)
-        return fail(explain_list(listed.error()));
-    auto records = Records::read(machine.paths);
-    if (!records)
-        return fail(records);
-    Findings ignored; // what is wrong in the store does not matter here
-    const Store store(config.store.empty() ? machine.paths.store() : config.store);
-    const Offer known = store.offer(o.session.identity.build_id, {Policy::off, {}}, ignored);
-    return arrange(*listed, *records, known.good, o.session.identity);
-}
-
 // Each payload is looked at as if those before it were there already.
 void check_all(const Request& r, const Stack& stack, const Identity& xen, const Paths& paths,
                Findings& findings) {
@@ -116,6 +103,10 @@ void leave_out_loaded(Request& r, const Stack& host, const cli::Output& out, Jso
     }
 }
 
+Store store_of(const Machine& machine, const Config& config) {
+    return Store(config.store.empty() ? machine.paths.store() : config.store);
+}
+
 struct Bring {
     const Machine& machine;
     const po::variables_map& vm;
@@ -143,7 +134,7 @@ struct Bring {
         doc["xen"] = describe(o->session);
         if (auto done = o->executor->repair(findings); !done)
             return done;
-        auto host = stack_of(*o, machine, prelude->config);
+        auto host = what_is_loaded(machine.paths, store_of(machine, prelude->config), o->session);
         if (!host)
             return fail(host);
         leave_out_loaded(*request, *host, out, doc);
@@ -158,8 +149,7 @@ struct Bring {
     }
 
     Result<void> check_policy(const Request& request, const Prelude& prelude, const Identity& xen) {
-        const Store store(prelude.config.store.empty() ? machine.paths.store()
-                                                       : prelude.config.store);
+        const Store store = store_of(machine, prelude.config);
         for (const Bundle& b : request.bundles) {
             auto against = check_withheld(machine.paths, store, prelude.trust, xen, *b.blob,
                                           {b.file, {}, {}, 0});

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tools/xlp/verbs/offered.h"
 
+#include "tools/xlp/disk/records.h"
+#include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/plan/preflight.h"
 
@@ -79,6 +81,30 @@ Result<Findings> check_withheld(const Paths& paths, const Store& store, const Tr
                 : refusal("preflight.held", "It is held back by /etc/xlp/hold.d.",
                           "Remove it from there if it may be applied.", at));
     return against;
+}
+
+Result<Stack> what_is_loaded(const Paths& paths, const Store& store, Session& s) {
+    auto listed = s.xen->list();
+    if (!listed)
+        return fail(explain_list(listed.error()));
+    auto records = Records::read(paths);
+    if (!records)
+        return fail(records);
+    Findings ignored;
+    const Offer known = store.offer(s.identity.build_id, {Policy::off, {}}, ignored);
+    return arrange(*listed, *records, known.good, s.identity);
+}
+
+void name_what_is_applied(Plan& plan, const Stack& stack) {
+    const auto name = [&](const std::string& payload) {
+        for (const auto* list : {&stack.applied, &stack.idle})
+            for (const Installed& i : *list)
+                if (i.payload.name == payload)
+                    plan.ids[payload] = {i.sha256, i.about.build_id};
+    };
+    for (const Step& s : plan.steps)
+        if (s.kind == Step::Kind::apply || s.kind == Step::Kind::replace)
+            name(s.name);
 }
 
 Result<Offered> what_is_offered(const Paths& paths, const Store& store, const Trust& trust,

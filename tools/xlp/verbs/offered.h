@@ -7,6 +7,8 @@
 #include "tools/xlp/disk/index_file.h"
 #include "tools/xlp/disk/store.h"
 #include "tools/xlp/plan/choose.h"
+#include "tools/xlp/plan/situation.h"
+#include "tools/xlp/verbs/session.h"
 
 namespace xlp::host {
 
@@ -20,6 +22,12 @@ struct Offered {
 // `preflight.held`, `preflight.revoked`. For payloads that do not come from the store.
 Result<Findings> check_withheld(const Paths&, const Store&, const Trust&, const Identity&,
                                 const Blob&, const Where&);
+
+// What is in the hypervisor, whoever brought it: by its content, as far as xlp's records or the
+// store know that. What is wrong in the store does not matter here.
+Result<Stack> what_is_loaded(const Paths&, const Store&, Session&);
+// Tells the plan which payloads it applies.
+void name_what_is_applied(Plan&, const Stack&);
 
 Result<Offered> what_is_offered(const Paths&, const Store&, const Trust&, const Identity&,
                                 Findings& findings);

@@ -3,8 +3,10 @@
 
 #include "payload/base/json.h"
 #include "tools/xlp/disk/holds.h"
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/verbs/hold_trail.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -17,17 +19,35 @@ tl::unexpected<Findings> usage(std::string why) {
     return fail(wrong_usage(std::move(why)));
 }
 
-Finding went_down(const std::vector<OnTrial>& payloads) {
+std::string names_of(const std::vector<OnTrial>& payloads) {
     std::vector<std::string> names;
     names.reserve(payloads.size());
     for (const OnTrial& p : payloads)
         names.push_back(printable(p.name));
-    return warning("host.went-down",
-                   fmt::format("The host went down without a shutdown soon after it booted and "
-                               "applied {}. A payload that had settled before is held back only "
-                               "if this happens twice in a row.",
-                               fmt::join(names, ", ")),
-                   "Find out why: a power cut, or a crash?");
+    return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// What is held back and known is told of where it would have been applied.
+void tell_crash(AfterCrash crash, Findings& findings) {
+    std::erase_if(crash.held,
+                  [](const OnTrial& p) { return !p.sha256.empty() || !p.build_id.empty(); });
+    if (!crash.held.empty())
+        findings.push_back(
+            warning("host.went-down",
+                    fmt::format("The host went down without a shutdown during the trial period of "
+                                "{}, uploaded by another tool, which xlp cannot hold back.",
+                                names_of(crash.held)),
+                    "Find out why: a power cut, or a crash? `xlp sync --after-crash' ends the "
+                    "alarm."));
+    if (crash.spared.empty())
+        return;
+    findings.push_back(
+        warning("host.went-down",
+                fmt::format("The host went down without a shutdown soon after it booted and "
+                            "applied {}. A payload that had settled before is held back only "
+                            "if this happens twice in a row.",
+                            names_of(crash.spared)),
+                "Find out why: a power cut, or a crash?"));
 }
 
 } // namespace
@@ -59,6 +79,7 @@ Result<Settings> read_settings(const Config& config, const cli::po::variables_ma
     Settings s;
     s.health_limit = std::chrono::ceil<std::chrono::milliseconds>(config.health);
     s.limits.ceiling = config.rendezvous;
+    s.store = config.store;
     s.say = [&out](const std::string& line) { out.detail(line); };
     auto via = parse_via(vm["via"].as<std::string>());
     if (!via)
@@ -145,11 +166,14 @@ Result<Operation> open_operation(const Machine& machine, const Settings& setting
     if (!session)
         return fail(session);
     Operation o{std::move(*lock), std::move(*session), nullptr, {}};
-    auto once_more = hold_after_crash(machine.paths);
-    if (!once_more)
-        o.notes = once_more.error(); // Holds::read() sees the trial itself
-    else if (!once_more->empty())
-        o.notes.push_back(went_down(*once_more));
+    auto crash = hold_after_crash(machine.paths);
+    if (!crash) {
+        o.notes = crash.error(); // Holds::read() sees the trial itself
+    } else if (*crash) {
+        tell_held(machine.trail, **crash);
+        tell_crash(std::move(**crash), o.notes);
+    }
+    append(o.notes, keep_reserve(machine.paths));
     for (Finding& f : o.notes)
         f.severity = Severity::warning;
     o.executor =

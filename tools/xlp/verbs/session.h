@@ -40,7 +40,8 @@ void add_action_options(cli::po::options_description&);
 struct Settings {
     Via via = Via::automatic;
     Limits limits = {};
-    std::filesystem::path lock = {}; // empty: the machine's
+    std::filesystem::path lock = {};  // empty: the machine's
+    std::filesystem::path store = {}; // likewise
     Nanoseconds lock_patience = std::chrono::seconds(10);
     std::function<void(const std::string&)> say = {}; // progress, for people who watch
     std::chrono::milliseconds health_limit = std::chrono::seconds(30);

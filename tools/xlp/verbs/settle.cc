@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is on trial has proved itself: after a time, or because the host shuts down cleanly.
 #include "payload/base/json.h"
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/disk/trial.h"
 #include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/verbs/verbs.h"
@@ -14,22 +15,8 @@ namespace {
 
 namespace po = cli::po;
 
-Result<void> settle(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
-                    Json& doc, Findings& findings) {
-    const auto patience = parse_duration(vm["lock-wait"].as<std::string>());
-    if (!patience)
-        return fail(patience);
-    auto config = read_config(machine.paths.config());
-    if (!config) { // a shutdown must not look like a crash because of a typo
-        for (Finding f : config.error()) {
-            f.severity = Severity::warning;
-            findings.push_back(std::move(f));
-        }
-        config = Config();
-    }
-    auto lock = Lock::take(machine.paths.lock(), machine.clock, *patience);
-    if (!lock)
-        return fail(lock);
+Result<void> settle_trial(const Machine& machine, const Config& config, const po::variables_map& vm,
+                          const cli::Output& out, Json& doc) {
     const Trial trial(machine.paths);
     auto now = trial.current();
     if (!now)
@@ -45,7 +32,7 @@ Result<void> settle(const Machine& machine, const po::variables_map& vm, const c
     for (const OnTrial& p : (*now)->payloads)
         names.push_back(printable(p.name));
     const std::string list = fmt::format("{}", fmt::join(names, ", "));
-    const Nanoseconds left = config->settle - (machine.clock.now() - (*now)->since);
+    const Nanoseconds left = config.settle - (machine.clock.now() - (*now)->since);
     if (!vm.count("now") && left.count() > 0) {
         doc["on_trial"] = names;
         out.text(fmt::format("On trial for another {} s: {}.",
@@ -67,6 +54,28 @@ Result<void> settle(const Machine& machine, const po::variables_map& vm, const c
                             {"XLP_XEN_BUILD_ID", (*now)->xen},
                             {"XLP_RESULT", "done"}}});
     return {};
+}
+
+Result<void> settle(const Machine& machine, const po::variables_map& vm, const cli::Output& out,
+                    Json& doc, Findings& findings) {
+    const auto patience = parse_duration(vm["lock-wait"].as<std::string>());
+    if (!patience)
+        return fail(patience);
+    auto config = read_config(machine.paths.config());
+    if (!config) { // a shutdown must not look like a crash because of a typo
+        for (Finding f : config.error()) {
+            f.severity = Severity::warning;
+            findings.push_back(std::move(f));
+        }
+        config = Config();
+    }
+    auto lock = Lock::take(machine.paths.lock(), machine.clock, *patience);
+    if (!lock)
+        return fail(lock);
+    auto done = settle_trial(machine, *config, vm, out, doc);
+    if (!doc["settled"].empty())
+        append(findings, keep_reserve(machine.paths));
+    return done;
 }
 
 } // namespace

@@ -9,6 +9,7 @@
 #include "tools/xlp/plan/assess.h"
 #include "tools/xlp/plan/choose.h"
 #include "tools/xlp/plan/metrics.h"
+#include "tools/xlp/verbs/monitor.h"
 #include "tools/xlp/verbs/offered.h"
 #include "tools/xlp/verbs/verbs.h"
 
@@ -263,7 +264,16 @@ private:
             }
         doc_["last_sync"] = nullptr;
         if (const auto last = last_sync(machine_.paths))
-            doc_["last_sync"] = {{"when", printable(last->when)}, {"result", last->result}};
+            tell_last_sync(*last);
+    }
+
+    void tell_last_sync(const LastSync& last) {
+        doc_["last_sync"] = {{"when", printable(last.when)},
+                             {"result", last.result},
+                             {"reason", printable(last.reason)}};
+        if (last.result != 0 || !last.reason.empty())
+            text(fmt::format("The last sync ({}) {}: {}", printable(last.when),
+                             last.result ? "failed" : "did nothing", printable(last.reason)));
     }
 
     std::string metrics(const Facts& f, const Assessment& a) const {
@@ -329,41 +339,6 @@ private:
     Findings& findings_;
 };
 
-// As monitoring plugins do: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
-int plugin_code(const Json& doc) {
-    const auto is = [&](const char* key, bool value) {
-        return doc.contains(key) && doc[key] == value;
-    };
-    if (is("protected", false))
-        return 2;
-    if (!is("protected", true))
-        return 3;
-    const auto some = [&](const char* key) { return doc.contains(key) && !doc[key].empty(); };
-    return is("crashed", true) || is("interrupted", true) || some("held") || some("went_down") ? 1
-                                                                                               : 0;
-}
-
-std::string plugin_line(const Json& doc) {
-    const char* const words_of[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN"};
-    const int code = plugin_code(doc);
-    std::string s = fmt::format("XLP {}", words_of[code]);
-    const auto count = [&](const char* key) { return doc.contains(key) ? doc[key].size() : 0; };
-    if (!doc.contains("stack"))
-        return s + " - the hypervisor cannot be reached";
-    if (code == 1)
-        return s
-               + " - payloads are held back, the host went down, or an operation did not finish: "
-                 "see `xlp status'";
-    s += fmt::format(" - {} payloads applied", count("stack"));
-    if (count("missing"))
-        s += fmt::format(", {} missing", count("missing"));
-    if (count("open"))
-        s += ": " + words(doc["open"].get<std::vector<std::string>>());
-    if (code == 3 && count("doubts"))
-        s += ": " + printable(doc["doubts"][0].get<std::string>());
-    return s + fmt::format(" | payloads={} missing={}", count("stack"), count("missing"));
-}
-
 } // namespace
 
 cli::Verb status_verb(const Machine& machine) {
@@ -385,7 +360,7 @@ cli::Verb status_verb(const Machine& machine) {
                        Findings& findings) {
         auto done = StatusReport(machine, vm, out, doc, findings).run();
         if (vm.count("monitor"))
-            out.text(plugin_line(doc));
+            out.text(plugin_line(doc, done ? Findings() : done.error()));
         return done;
     };
     v.exit_code = [](const po::variables_map& vm, const Json& doc, Failure f) {

@@ -4,12 +4,14 @@
 #include "tools/xlp/disk/holds.h"
 #include "tools/xlp/disk/index_file.h"
 #include "tools/xlp/disk/last_sync.h"
+#include "tools/xlp/disk/reserve.h"
 #include "tools/xlp/disk/store.h"
 #include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
 #include "tools/xlp/plan/choose.h"
 #include "tools/xlp/plan/decide.h"
 #include "tools/xlp/plan/preflight.h"
+#include "tools/xlp/verbs/hold_trail.h"
 #include "tools/xlp/verbs/offered.h"
 #include "tools/xlp/verbs/verbs.h"
 
@@ -85,6 +87,28 @@ struct Sync {
 
     Result<void> run() {
         wishes = {vm.count("prune") > 0, vm.count("downgrade") > 0, true};
+        auto done = attempt();
+        if (vm.count("dry-run"))
+            return done;
+        Findings all = findings;
+        if (!done)
+            append(all, done.error());
+        if (failure_of(all) == Failure::usage) // it was not meant
+            return done;
+        as_warnings(findings,
+                    note_sync(machine.paths, static_cast<int>(failure_of(all)), reason_of(all)));
+        return done;
+    }
+
+    // The first error; without one, why nothing was to be done.
+    std::string reason_of(const Findings& all) const {
+        for (const Finding& f : all)
+            if (f.severity == Severity::error)
+                return printable(f.code + ": " + f.why);
+        return doc.contains("off") ? doc["off"].get<std::string>() : "";
+    }
+
+    Result<void> attempt() {
         auto prelude = read_prelude(machine, vm, out);
         if (!prelude)
             return fail(prelude);
@@ -103,14 +127,8 @@ struct Sync {
         if (auto lifted = lift(xen); !lifted)
             return lifted;
         auto done = synchronise(*o, *prelude, store);
-        Findings all = findings;
-        if (!done)
-            append(all, done.error());
-        if (auto noted = note_sync(machine.paths, static_cast<int>(failure_of(all))); !noted)
-            for (Finding f : noted.error()) {
-                f.severity = Severity::warning;
-                findings.push_back(std::move(f));
-            }
+        for (Finding& f : keep_reserve(machine.paths))
+            add_once(findings, std::move(f));
         return done;
     }
 
@@ -121,6 +139,8 @@ struct Sync {
             what_is_offered(machine.paths, store, prelude.trust, o.session.identity, findings);
         if (!offered)
             return fail(offered);
+        as_warnings(findings, tell_words(machine.trail, machine.paths, offered->holds, store,
+                                         o.session.identity.build_id));
         if (offered->index.index)
             if (auto noted = remember_serial(machine.paths, *offered->index.index); !noted)
                 append(findings, noted.error());
@@ -132,14 +152,16 @@ struct Sync {
     Result<void> lift(const Identity& xen) {
         if (!vm.count("after-crash"))
             return {};
-        if (auto lifted = lift_holds(machine.paths, xen.build_id); !lifted)
-            return lifted;
+        auto lifted = lift_holds(machine.paths, xen.build_id);
+        if (!lifted)
+            return fail(lifted);
         if (machine.trail)
             machine.trail({"sync --after-crash: holds lifted",
                            {{"XLP_OPERATION", "sync --after-crash"},
                             {"XLP_STEP", "lift"},
                             {"XLP_XEN_BUILD_ID", xen.build_id},
                             {"XLP_RESULT", "done"}}});
+        tell_released(machine.trail, *lifted, xen.build_id);
         return {};
     }
 

@@ -4,6 +4,7 @@
 #include "payload/base/json.h"
 #include "tools/xlp/hypervisor/errors.h"
 #include "tools/xlp/hypervisor/names.h"
+#include "tools/xlp/verbs/offered.h"
 
 #include <cerrno>
 #include <fmt/format.h>
@@ -103,6 +104,10 @@ Result<void> act(const Machine& machine, Action action, const po::variables_map&
     Plan plan{to_string(action), {step}};
     plan.takes_over = takes_down(action);
     plan.force = vm.count("force") > 0;
+    const Store store(settings->store.empty() ? machine.paths.store() : settings->store);
+    if (plan.applies())
+        if (auto stack = what_is_loaded(machine.paths, store, o->session))
+            name_what_is_applied(plan, *stack);
     const bool changes = !plan.after(*before).same_as(*before);
     if (auto done = o->executor->run(plan, findings); !done)
         return done;
