@@ -7,6 +7,7 @@ from objects import stem
 
 # findings that say that the hypervisor needs no patch
 NOTHING = ('select.nothing-changed', 'patch.no-unit-affected', 'patch.no-hypervisor-code')
+IDLE = ('same', 'moved', 'bound', 'unused', 'removed')  # fates of what needs nothing
 TOO_SHORT = 9  # a jump, and an ENDBR64 before it
 
 
@@ -40,9 +41,12 @@ class Account:
         for item in document.get('contents', []):
             if item.get('role') == 'replacement':
                 a.replaced.add(Thing(item.get('unit', ''), plain(item['name'])))
+        handled = set()
         for e in document.get('account', {}).get('entries', []):
-            if e.get('fate') in ('same', 'bound', 'unused', 'removed'):
-                a.idle.add(Thing(e.get('unit', ''), plain(e['name'])))
+            thing = Thing(e.get('unit', ''), plain(e['name']))
+            # one that is removed here may be there again in another section
+            (a.idle if e.get('fate') in IDLE else handled).add(thing)
+        a.idle -= handled
         for f in document.get('findings', []):
             if f.get('severity') == 'note' and not f['code'].startswith('account'):
                 continue
